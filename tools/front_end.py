@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Fetches the dashboard's front-end files and checks every byte of them.
 
 `package-lock.json` says which packages, `tools/front_end.sha256` which files of them and what they must hash to.
