@@ -1,0 +1,104 @@
+"""Who owns a data directory: one lock for its owner, one shared by those who merely use its server."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from evil2root.adapters.postgres.errors import DataDirectoryInUse
+
+LOCK_NAME = "evil2root.lock"
+USERS_NAME = "postgres.users"
+
+COMMAND_WAIT_S = 10.0
+"""How long a start waits for a short command that holds the directory; an app that holds it is not waited for."""
+
+_PAUSE_S = 0.05
+
+
+class Role(StrEnum):
+    """What the owner of a data directory is: it decides whether a second start waits or gives up."""
+
+    APP = "app"
+    COMMAND = "command"
+
+
+class DataDirectoryLock:
+    """Held by the one process that owns a data directory; the kernel frees it whenever that process ends.
+
+    The file also names its holder, for the message that a second start prints. Children do not inherit the lock.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._path = data_dir / LOCK_NAME
+        self._descriptor: int | None = None
+
+    def acquire(self, *, role: Role) -> None:
+        """Take the lock, waiting up to `COMMAND_WAIT_S` when only a short command holds it."""
+        give_up_at = time.monotonic() + COMMAND_WAIT_S
+        while not self._try(role):
+            holder, held_as = self._holder()
+            if held_as is Role.APP or time.monotonic() > give_up_at:
+                raise DataDirectoryInUse(self._data_dir, pid=holder)
+            time.sleep(_PAUSE_S)
+
+    def release(self) -> None:
+        """Give the lock back; harmless when it is not held."""
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _try(self, role: Role) -> bool:
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "role": role}).encode(), 0)
+        self._descriptor = descriptor
+        return True
+
+    def _holder(self) -> tuple[int | None, Role]:
+        try:
+            named = json.loads(self._path.read_text())
+            return int(named["pid"]), Role(named["role"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            # The moment between taking the lock and writing the name, or a name cut short by a full disk.
+            return None, Role.COMMAND
+
+
+@contextmanager
+def using_server(data_dir: Path) -> Iterator[None]:
+    """Say that a server somebody else owns is in use, so that a command which owns it waits before stopping it."""
+    descriptor = os.open(data_dir / USERS_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def wait_for_users(data_dir: Path, *, timeout_s: float) -> bool:
+    """Wait until nobody else uses the server; False when `timeout_s` passed first."""
+    descriptor = os.open(data_dir / USERS_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    give_up_at = time.monotonic() + timeout_s
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > give_up_at:
+                    return False
+                time.sleep(_PAUSE_S)
+            else:
+                return True
+    finally:
+        os.close(descriptor)
