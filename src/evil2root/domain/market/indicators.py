@@ -1,0 +1,320 @@
+"""Technical indicators: TA-Lib over numpy arrays, and one table that says all there is to know of each.
+
+Every function takes Float64 arrays, one value a bar, oldest first, and returns arrays as long, NaN where there is
+no value. Every function is causal: the value at a bar depends on that bar and earlier ones only.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from math import inf
+
+import numpy as np
+import numpy.typing as npt
+import talib
+
+Floats = npt.NDArray[np.float64]
+
+FLAT_FRAC = 1e-9
+"""A range below this share of the price is rounding, not movement. The finest real tick is some 1e-7 of its price."""
+
+
+class Unit(StrEnum):
+    """What a column's numbers measure."""
+
+    PRICE = "price"  # quote currency; a doubled price doubles it
+    POINTS = "points"  # an oscillator's own scale, mostly 0 to 100
+    RATIO = "ratio"  # a share or multiple: 0.01 is one percent
+    VOLUME = "volume"  # units of the instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One output of an indicator. The first `warm_up` rows of a series have no value; values lie in [low, high]."""
+
+    name: str
+    unit: Unit
+    warm_up: int
+    low: float = -inf
+    high: float = inf
+
+    def __post_init__(self) -> None:
+        if self.warm_up < 0 or not self.low < self.high:
+            msg = f"{self.name}: warm_up {self.warm_up} must not be negative and low {self.low} below high {self.high}."
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indicator:
+    """A function over columns of bars (`inputs`) with its parameters, and the columns it makes."""
+
+    name: str
+    compute: Callable[..., Floats | tuple[Floats, ...]]
+    inputs: tuple[str, ...]
+    columns: tuple[Column, ...]
+    params: tuple[tuple[str, int | float], ...] = ()
+
+    def series(self, bars: Mapping[str, Floats]) -> tuple[Floats, ...]:
+        """One array a column, in the order of `columns`."""
+        made = self.compute(*(bars[name] for name in self.inputs), **dict(self.params))
+        return made if isinstance(made, tuple) else (made,)
+
+    @property
+    def formula(self) -> str:
+        """Name, inputs and parameters as one stable line, e.g. `rsi(close; length=14) -> rsi_14`."""
+        params = ", ".join(f"{key}={value!r}" for key, value in self.params)
+        return f"{self.name}({', '.join(self.inputs)}; {params}) -> {', '.join(c.name for c in self.columns)}"
+
+
+def sma(values: Floats, *, length: int) -> Floats:
+    """Mean of the last `length` values, the current one included. Warm-up: `length - 1` rows.
+
+    TA-Lib keeps a running sum, so the last bits depend on where the array starts.
+    """
+    return talib.SMA(values, length)
+
+
+def ema(values: Floats, *, length: int) -> Floats:
+    """Exponential mean with smoothing 2 / (length + 1), seeded by the mean of the first `length` values."""
+    return talib.EMA(values, length)
+
+
+def rsi(close: Floats, *, length: int) -> Floats:
+    """Relative Strength Index with Wilder's smoothing, 0 to 100; above 70 is overbought, below 30 oversold.
+
+    NaN while the close has not moved for `length` bars: TA-Lib says 0 there, which would read as oversold.
+    Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978, section VI.
+    """
+    values = talib.RSI(close, length)
+    span = talib.MAX(close, length + 1) - talib.MIN(close, length + 1)
+    return np.where(span > FLAT_FRAC * close, values, np.nan)
+
+
+def macd(close: Floats, *, fast: int, slow: int, signal: int) -> tuple[Floats, Floats, Floats]:
+    """Line (fast less slow exponential mean), its signal mean, and line less signal. Warm-up: slow + signal - 2 rows.
+
+    Source: G. Appel, The Moving Average Convergence Divergence Trading Method, 1979.
+    """
+    line, mean, histogram = talib.MACD(close, fast, slow, signal)
+    return line, mean, histogram
+
+
+def bollinger(close: Floats, *, length: int, deviations: float) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """Upper band, middle, lower band, place of the close between them (0 lower, 1 upper), width over the middle.
+
+    The deviation is the population's. The place is NaN when the bands have no width.
+    Source: J. Bollinger, Bollinger on Bollinger Bands, 2001.
+    """
+    upper, mid, lower = talib.BBANDS(close, length, deviations, deviations)
+    width = upper - lower
+    place = (close - lower) / np.where(width > FLAT_FRAC * mid, width, np.nan)
+    return upper, mid, lower, place, width / mid
+
+
+def atr(high: Floats, low: Floats, close: Floats, *, length: int) -> Floats:
+    """Average True Range: the mean of the first `length` true ranges, from the second bar on, then Wilder's smoothing."""
+    return talib.ATR(high, low, close, length)
+
+
+def adx(high: Floats, low: Floats, close: Floats, *, length: int) -> Floats:
+    """Average Directional Index, 0 to 100: strength of a trend, whatever its direction. Warm-up: 2 length - 1 rows."""
+    return talib.ADX(high, low, close, length)
+
+
+def directional(high: Floats, low: Floats, close: Floats, *, length: int) -> tuple[Floats, Floats]:
+    """Wilder's plus and minus directional indicators, 0 to 100. Warm-up: `length` rows."""
+    return talib.PLUS_DI(high, low, close, length), talib.MINUS_DI(high, low, close, length)
+
+
+def stochastic(high: Floats, low: Floats, close: Floats, *, length: int, smoothing: int) -> tuple[Floats, Floats]:
+    """Slow stochastic %K and %D, 0 to 100: the close's place in the range of `length` bars, smoothed twice.
+
+    NaN where a bar within the smoothing saw no range at all: TA-Lib says 0 there, which would read as oversold.
+    """
+    highest, lowest = talib.MAX(high, length), talib.MIN(low, length)
+    span = highest - lowest
+    raw = 100.0 * (close - lowest) / np.where(span > FLAT_FRAC * close, span, np.nan)
+    slow_k = _trailing_mean(raw, length=smoothing)
+    return slow_k, _trailing_mean(slow_k, length=smoothing)
+
+
+def obv(close: Floats, volume: Floats) -> Floats:
+    """On-Balance Volume. Its level is that of the first bar's volume and means nothing; its changes do."""
+    return talib.OBV(close, volume)
+
+
+def donchian(high: Floats, low: Floats, *, length: int) -> tuple[Floats, Floats]:
+    """Highest high and lowest low of the `length` bars before this one, so that this bar can break out of them."""
+    return _shifted(talib.MAX(high, length), by=1), _shifted(talib.MIN(low, length), by=1)
+
+
+def simple_return(close: Floats, *, length: int) -> Floats:
+    """Close over the close `length` bars ago, less one."""
+    return close / _shifted(close, by=length) - 1.0
+
+
+def realised_volatility(close: Floats, *, length: int) -> Floats:
+    """Sample standard deviation of the last `length` one-bar returns, per bar, not annualised."""
+    change = simple_return(close, length=1)
+    mean = _trailing_mean(change, length=length)
+    squares = np.zeros_like(change)
+    for lag in range(length):
+        squares += (_shifted(change, by=lag) - mean) ** 2
+    return np.sqrt(squares / (length - 1))
+
+
+def volume_ratio(volume: Floats, *, length: int) -> Floats:
+    """Volume over the mean of the `length` bars before this one. NaN when those traded nothing."""
+    usual = _shifted(_trailing_mean(volume, length=length), by=1)
+    return volume / np.where(usual > 0.0, usual, np.nan)
+
+
+def _trailing_mean(values: Floats, *, length: int) -> Floats:
+    """Mean of the last `length` values, added oldest last, anew at each row.
+
+    Slower than a running sum, but one absurd value leaves no trace once it is `length` rows back, and the bits
+    of a row do not depend on where the array starts.
+    """
+    total = values.copy()
+    for lag in range(1, length):
+        total += _shifted(values, by=lag)
+    return total / length
+
+
+def _shifted(values: Floats, *, by: int) -> Floats:
+    """The value `by` rows earlier; NaN in the first `by` rows."""
+    if by == 0:
+        return values
+    moved = np.full_like(values, np.nan)
+    moved[by:] = values[:-by]
+    return moved
+
+
+def _means(compute: Callable[..., Floats], *lengths: int) -> tuple[Indicator, ...]:
+    name = compute.__name__
+    return tuple(
+        Indicator(
+            name=name,
+            compute=compute,
+            inputs=("close",),
+            params=(("length", length),),
+            columns=(Column(name=f"{name}_{length}", unit=Unit.PRICE, warm_up=length - 1, low=0.0),),
+        )
+        for length in lengths
+    )
+
+
+def _returns(*lengths: int) -> tuple[Indicator, ...]:
+    return tuple(
+        Indicator(
+            name="simple_return",
+            compute=simple_return,
+            inputs=("close",),
+            params=(("length", length),),
+            columns=(Column(name=f"ret_{length}", unit=Unit.RATIO, warm_up=length, low=-1.0),),
+        )
+        for length in lengths
+    )
+
+
+INDICATORS: tuple[Indicator, ...] = (
+    Indicator(
+        name="rsi",
+        compute=rsi,
+        inputs=("close",),
+        params=(("length", 14),),
+        columns=(Column(name="rsi_14", unit=Unit.POINTS, warm_up=14, low=0.0, high=100.0),),
+    ),
+    Indicator(
+        name="macd",
+        compute=macd,
+        inputs=("close",),
+        params=(("fast", 12), ("slow", 26), ("signal", 9)),
+        columns=(
+            Column(name="macd", unit=Unit.PRICE, warm_up=33),
+            Column(name="macd_signal", unit=Unit.PRICE, warm_up=33),
+            Column(name="macd_hist", unit=Unit.PRICE, warm_up=33),
+        ),
+    ),
+    Indicator(
+        name="bollinger",
+        compute=bollinger,
+        inputs=("close",),
+        params=(("length", 20), ("deviations", 2.0)),
+        columns=(
+            Column(name="bb_upper", unit=Unit.PRICE, warm_up=19),
+            Column(name="bb_mid", unit=Unit.PRICE, warm_up=19, low=0.0),
+            Column(name="bb_lower", unit=Unit.PRICE, warm_up=19),
+            Column(name="bb_pct", unit=Unit.RATIO, warm_up=19),
+            Column(name="bb_width", unit=Unit.RATIO, warm_up=19, low=0.0),
+        ),
+    ),
+    Indicator(
+        name="atr",
+        compute=atr,
+        inputs=("high", "low", "close"),
+        params=(("length", 14),),
+        columns=(Column(name="atr_14", unit=Unit.PRICE, warm_up=14, low=0.0),),
+    ),
+    Indicator(
+        name="adx",
+        compute=adx,
+        inputs=("high", "low", "close"),
+        params=(("length", 14),),
+        columns=(Column(name="adx_14", unit=Unit.POINTS, warm_up=27, low=0.0, high=100.0),),
+    ),
+    Indicator(
+        name="directional",
+        compute=directional,
+        inputs=("high", "low", "close"),
+        params=(("length", 14),),
+        columns=(
+            Column(name="plus_di_14", unit=Unit.POINTS, warm_up=14, low=0.0, high=100.0),
+            Column(name="minus_di_14", unit=Unit.POINTS, warm_up=14, low=0.0, high=100.0),
+        ),
+    ),
+    *_means(sma, 10, 20, 30, 50, 200),
+    *_means(ema, 12, 20, 26, 50),
+    Indicator(
+        name="stochastic",
+        compute=stochastic,
+        inputs=("high", "low", "close"),
+        params=(("length", 14), ("smoothing", 3)),
+        columns=(
+            Column(name="stoch_k", unit=Unit.POINTS, warm_up=15, low=0.0, high=100.0),
+            Column(name="stoch_d", unit=Unit.POINTS, warm_up=17, low=0.0, high=100.0),
+        ),
+    ),
+    Indicator(
+        name="obv",
+        compute=obv,
+        inputs=("close", "volume"),
+        columns=(Column(name="obv", unit=Unit.VOLUME, warm_up=0),),
+    ),
+    Indicator(
+        name="donchian",
+        compute=donchian,
+        inputs=("high", "low"),
+        params=(("length", 20),),
+        columns=(
+            Column(name="donchian_high_20", unit=Unit.PRICE, warm_up=20, low=0.0),
+            Column(name="donchian_low_20", unit=Unit.PRICE, warm_up=20, low=0.0),
+        ),
+    ),
+    *_returns(1, 5, 20),
+    Indicator(
+        name="realised_volatility",
+        compute=realised_volatility,
+        inputs=("close",),
+        params=(("length", 20),),
+        columns=(Column(name="vol_20", unit=Unit.RATIO, warm_up=20, low=0.0),),
+    ),
+    Indicator(
+        name="volume_ratio",
+        compute=volume_ratio,
+        inputs=("volume",),
+        params=(("length", 20),),
+        columns=(Column(name="volume_ratio_20", unit=Unit.RATIO, warm_up=20, low=0.0),),
+    ),
+)
+"""Every indicator that becomes a feature. A new one is one entry here: tests and the features' hash follow."""
