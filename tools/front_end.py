@@ -93,7 +93,7 @@ def npm_command(work: Path) -> list[str]:
     """Take the machine's npm if it can read the lock file, else one from the Python index."""
     npm = shutil.which("npm")
     if npm and shutil.which("node"):
-        answer = subprocess.run([npm, "--version"], capture_output=True, text=True, check=False, cwd=work)  # noqa: S603 - found on PATH
+        answer = subprocess.run([npm, "--version"], capture_output=True, text=True, check=False, cwd=work)
         major = answer.stdout.strip().partition(".")[0]
         if major.isdigit() and int(major) >= NPM_MAJOR_MIN:
             return [npm]
@@ -108,9 +108,7 @@ def npm_command(work: Path) -> list[str]:
 
 def run(command: list[str], *, cwd: Path) -> None:
     try:
-        answer = subprocess.run(  # noqa: S603 - commands are spelled out in this file
-            command, cwd=cwd, capture_output=True, text=True, check=False, timeout=FETCH_TIMEOUT_S
-        )
+        answer = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=FETCH_TIMEOUT_S)
     except subprocess.TimeoutExpired as late:
         msg = f"{Path(command[0]).name} took more than {FETCH_TIMEOUT_S} s: check the network and run this again."
         raise FrontEndError(msg) from late

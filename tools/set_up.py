@@ -217,7 +217,7 @@ def require_ground() -> None:
 
 def start(command: list[str], *, keep_output: bool = False) -> subprocess.Popen[str]:
     """Start a command of this file in the project's folder; what it complains about is kept."""
-    return subprocess.Popen(  # noqa: S603 - commands are spelled out in this file
+    return subprocess.Popen(
         command,
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
