@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from evil2root.adapters.postgres.binaries import MAJOR_VERSION, Binaries, Launcher
 from evil2root.adapters.postgres.errors import DatabaseUnavailable, DataDirectoryUnusable
@@ -49,6 +50,11 @@ class Layout:
     """Where everything lies in one data directory."""
 
     data_dir: Path
+
+    @classmethod
+    def of(cls, data_dir: Path) -> Self:
+        """Lay out a directory as the user spelt it, `~` included."""
+        return cls(data_dir=data_dir.expanduser().absolute())
 
     @property
     def home(self) -> Path:

@@ -93,7 +93,7 @@ class EmbeddedServer:
     """
 
     def __init__(self, data_dir: Path, *, role: Role = Role.APP, settings: Mapping[str, str] | None = None) -> None:
-        self._layout = Layout(data_dir=data_dir.expanduser().absolute())
+        self._layout = Layout.of(data_dir)
         self._role = role
         self._settings = dict(settings or {})
         self._lock = DataDirectoryLock(self._layout.data_dir)
@@ -120,7 +120,7 @@ class EmbeddedServer:
         try:
             with explained(self._layout.data_dir):
                 self._own_cluster()
-        except BaseException as error:  # noqa: BLE001, the thread's caller is the one who waits for the future
+        except BaseException as error:
             if self._started.done():
                 log.exception("postgres.lost", data_dir=str(self._layout.data_dir))
             else:
@@ -139,7 +139,9 @@ class EmbeddedServer:
         stop_leftover(layout)
         socket_dir = make_socket_dir(layout, launcher)
         previous = read_state(layout).get("port")
-        address = Address(port=free_port(preferred=previous if isinstance(previous, int) else None), socket_dir=socket_dir)
+        address = Address(
+            port=free_port(preferred=previous if isinstance(previous, int) else None), socket_dir=socket_dir
+        )
         try:
             self._run(address, launcher, binaries)
         finally:
@@ -223,7 +225,7 @@ async def embedded_postgres(data_dir: Path, *, role: Role = Role.APP) -> AsyncIt
 
 async def attach(data_dir: Path) -> RunningPostgres:
     """Find the server that another process runs on this data directory; it has answered a connection."""
-    layout = Layout(data_dir=data_dir.expanduser().absolute())
+    layout = Layout.of(data_dir)
     state = read_state(layout)
     pid = running_pid(layout)
     if pid is None or state.get("pid") != pid:
@@ -297,7 +299,7 @@ async def _ensure_database(dsn: str) -> None:
         connection = await asyncpg.connect(address, timeout=CONNECT_TIMEOUT_S)
     except asyncpg.InvalidCatalogNameError:
         connection = await asyncpg.connect(address, database="postgres", timeout=CONNECT_TIMEOUT_S)
-        await connection.execute(f'CREATE DATABASE "{DATABASE}"')
+        await connection.execute(f'CREATE DATABASE "{DATABASE}" STRATEGY FILE_COPY')
     except asyncpg.InvalidPasswordError as error:
         msg = "The database does not know the password in its data directory: restore the file postgres/password."
         raise DatabaseUnavailable(msg) from error

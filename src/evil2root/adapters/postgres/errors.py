@@ -15,7 +15,7 @@ Every message is one sentence or two for the operator: what happened, with which
 from pathlib import Path
 
 
-class DatabaseUnavailable(Exception):
+class DatabaseUnavailable(Exception):  # noqa: N818, says what is the case, as the ports' exceptions do
     """There is no database to work with, and the message says why."""
 
 

@@ -101,9 +101,7 @@ class Postmaster:
             "unix_socket_directories": str(address.socket_dir),
         }
         options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
-        command = launcher.command(
-            binaries.path("postgres"), "-D", str(layout.cluster), *options, death_signal="INT"
-        )
+        command = launcher.command(binaries.path("postgres"), "-D", str(layout.cluster), *options, death_signal="INT")
         log = open_log(layout)
         try:
             log_start = os.fstat(log).st_size
