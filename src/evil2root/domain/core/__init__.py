@@ -1,0 +1,1 @@
+"""Money, instruments, time frames and derived ids: the words every other room uses."""

@@ -1,0 +1,1 @@
+"""From opinion to intent, and the challenge to it."""

@@ -1,0 +1,1 @@
+"""Stops, targets and what happens to orders on a bar."""

@@ -1,0 +1,1 @@
+"""Bars and what is computed from them."""

@@ -1,0 +1,1 @@
+"""Leaf arithmetic shared by the event loop and the compiled loop."""

@@ -1,0 +1,76 @@
+"""The append-only double entry of everything that moves money or units.
+
+Every transaction sums to zero in every unit. Account names:
+`cash` what the account can spend, `position:SYMBOL` units held, `trading:SYMBOL` the other side of every exchange
+(its balance in currency is minus the cost of what is held plus what trading earned), `fees` what venues took,
+`capital` what the owner put in.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from evil2root.domain.book.fills import Fill
+from evil2root.domain.core.ids import transaction_id
+from evil2root.domain.core.money import ZERO, Money
+
+CASH, FEES, CAPITAL = "cash", "fees", "capital"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the ledger: `amount` of `unit` into (above zero) or out of (below zero) an account."""
+
+    transaction_id: str
+    line: int
+    account: str
+    unit: str
+    """A currency code, or a symbol for units held."""
+    amount: Decimal
+    at: datetime
+    ref: str
+    """What it books: `fill:VENUE:ACCOUNT:EXECUTION`, `deposit:N`."""
+
+
+def deposit(amount: Money, *, currency: str, at: datetime, ref: str) -> tuple[Entry, ...]:
+    """Book money the owner put in."""
+    return _entries(ref, at, ((CASH, currency, amount), (CAPITAL, currency, -amount)))
+
+
+def of_fill(fill: Fill, *, currency: str) -> tuple[Entry, ...]:
+    """Book an execution: units against money, and the fee."""
+    moved = fill.side.sign * fill.quantity
+    paid = fill.side.sign * fill.notional
+    lines: list[tuple[str, str, Decimal]] = [
+        (f"position:{fill.symbol}", fill.symbol, moved),
+        (f"trading:{fill.symbol}", fill.symbol, -moved),
+        (CASH, currency, -paid),
+        (f"trading:{fill.symbol}", currency, paid),
+    ]
+    if fill.fee:
+        lines += [(CASH, currency, -fill.fee), (FEES, currency, fill.fee)]
+    return _entries(f"fill:{fill.venue}:{fill.account}:{fill.execution_id}", fill.at, lines)
+
+
+def balances(entries: Iterable[Entry]) -> dict[tuple[str, str], Decimal]:
+    """Sum the ledger by (account, unit)."""
+    sums: defaultdict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    for entry in entries:
+        sums[entry.account, entry.unit] += entry.amount
+    return dict(sums)
+
+
+def _entries(ref: str, at: datetime, lines: Sequence[tuple[str, str, Decimal]]) -> tuple[Entry, ...]:
+    totals: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+    for _, unit, amount in lines:
+        totals[unit] += amount
+    if any(totals.values()):
+        msg = f"The transaction {ref} does not sum to zero: {dict(totals)}."
+        raise ValueError(msg)
+    name = transaction_id(ref=ref)
+    return tuple(
+        Entry(transaction_id=name, line=n, account=account, unit=unit, amount=amount, at=at, ref=ref)
+        for n, (account, unit, amount) in enumerate(lines, start=1)
+    )

@@ -1,0 +1,1 @@
+"""The built-in strategies: each reads evidence and says what it wants."""

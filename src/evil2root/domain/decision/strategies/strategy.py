@@ -1,0 +1,33 @@
+"""What a strategy is."""
+
+from typing import Protocol
+
+import polars as pl
+
+from evil2root.domain.decision.evidence import Evidence, Holding
+from evil2root.domain.decision.intent import Intent
+from evil2root.domain.signals.values import Signal, View
+
+
+class Strategy(Protocol):
+    """Turns bars into evidence and evidence into intent. Pure, causal, without memory."""
+
+    @property
+    def name(self) -> str:
+        """The public name: `fusion`, `sma_cross`, ..."""
+        ...
+
+    def features(self, bars: pl.DataFrame) -> pl.DataFrame:
+        """Compute one row a bar from the whole series; cutting off the future changes nothing before the cut.
+
+        The result has `opened_at` and Float64 columns only, null while warming up.
+        """
+        ...
+
+    def opinions(self, features: pl.DataFrame) -> list[tuple[tuple[Signal, ...], View | None]]:
+        """Return what the sources say and their fused view, one pair a row of `features`."""
+        ...
+
+    def intend(self, evidence: Evidence, holding: Holding | None) -> Intent:
+        """Say what to do at this bar's close."""
+        ...

@@ -1,0 +1,233 @@
+"""The simulated venue: what happens to orders on a bar. Pure; the paper broker and the backtest both run it.
+
+A bar is played in three phases, each over all symbols that have a bar at that moment: `exits` and `entries` at the
+open, `inside` for the rest. What a rule leaves open is settled in favour of the worse outcome for us.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from evil2root.domain.book.fills import Fill
+from evil2root.domain.book.orders import Leg, Order, OrderKind
+from evil2root.domain.core.ids import execution_id
+from evil2root.domain.core.instrument import Instrument
+from evil2root.domain.core.money import ZERO, Money, Price, Quantity, exact
+from evil2root.domain.core.side import Side
+from evil2root.domain.execution.costs import Costs
+from evil2root.domain.market.bars import Bar
+from evil2root.domain.numerics import levels
+
+LAST_MOMENT = timedelta(seconds=1)
+"""Fills inside a bar are stamped this long before its close: some moment of the bar, after its open."""
+
+
+class Phase(StrEnum):
+    """The part of a bar that is being played."""
+
+    EXITS = "exits"
+    ENTRIES = "entries"
+    INSIDE = "inside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The venue's rules."""
+
+    venue: str = "paper"
+    instruments: Mapping[str, Instrument]
+    costs: Costs
+    target_gap_first: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """The venue canceled an order, or what was left of it."""
+
+    client_order_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueAccount:
+    """One account at the simulated venue: its own cash, positions and working orders."""
+
+    account: str
+    cash: Money
+    positions: Mapping[str, Decimal] = field(default_factory=dict)
+    working: Mapping[str, Order] = field(default_factory=dict)
+    """By client order id, in the order they came."""
+    taken: Mapping[str, tuple[str, Decimal]] = field(default_factory=dict)
+    """By symbol: the bar (opening time) and how much of its volume we took."""
+
+    def held(self, symbol: str) -> Decimal:
+        """Signed units held."""
+        return self.positions.get(symbol, ZERO)
+
+
+def accepted(account: VenueAccount, order: Order) -> VenueAccount:
+    """Take an order in. Sending the same id again changes nothing."""
+    if order.client_order_id in account.working:
+        return account
+    return replace(account, working={**account.working, order.client_order_id: order})
+
+
+def canceled(account: VenueAccount, client_order_id: str) -> VenueAccount:
+    """Take an order out; an unknown id changes nothing."""
+    return replace(account, working={k: v for k, v in account.working.items() if k != client_order_id})
+
+
+def amended(account: VenueAccount, order: Order) -> VenueAccount:
+    """Give a working order a new price and quantity; an unknown id changes nothing."""
+    held = account.working.get(order.client_order_id)
+    if held is None:
+        return account
+    # A triggered stop goes on as a market order: it has no price left to amend.
+    price = None if held.kind is OrderKind.MARKET else order.price
+    changed = replace(held, price=price, quantity=order.quantity)
+    return replace(account, working={**account.working, order.client_order_id: changed})
+
+
+def play(
+    account: VenueAccount, phase: Phase, bars: Mapping[str, Bar], terms: Terms
+) -> tuple[VenueAccount, tuple[Fill | Dropped, ...]]:
+    """Play one phase of the bars that close together; returns the account after it and what happened, in order."""
+    happened: list[Fill | Dropped] = []
+    for order in _sequence(account, phase):
+        bar = bars.get(order.symbol)
+        if bar is None or (order.live_from is not None and bar.opened_at < order.live_from):
+            continue
+        price = _price(order, bar, phase, terms)
+        if price is None:
+            continue
+        account, events = _execute(account, order, price, bar, phase, terms)
+        happened += events
+    return account, tuple(happened)
+
+
+def _sequence(account: VenueAccount, phase: Phase) -> list[Order]:
+    """Return the orders that may act in a phase: exits before protective levels, stops before targets."""
+    orders = list(account.working.values())
+    if phase is Phase.ENTRIES:
+        return [o for o in orders if not o.reduce_only]
+    closing = [o for o in orders if o.reduce_only]
+    rank = {OrderKind.STOP: 1, OrderKind.TARGET: 2}
+    closing.sort(key=lambda o: rank.get(o.kind, 0))
+    if phase is Phase.EXITS:
+        return closing
+    return closing + [o for o in orders if not o.reduce_only and o.kind is not OrderKind.MARKET]
+
+
+def _price(order: Order, bar: Bar, phase: Phase, terms: Terms) -> Decimal | None:
+    """Return the undisturbed price `order` fills at in this phase, or none."""
+    open_, high, low = (exact(x, what="A bar's price") for x in (bar.open, bar.high, bar.low))
+    at_open = phase is not Phase.INSIDE
+    is_long = order.side is Side.SELL
+    """For protective orders: which position they guard."""
+    level = order.price
+    if level is None:
+        return open_ if at_open else None
+    match order.kind:
+        case OrderKind.MARKET:
+            return open_ if at_open else None
+        case OrderKind.STOP:
+            if at_open:
+                return open_ if levels.stop_passed_at_open(is_long, open_, level) else None
+            return levels.stop_price(is_long, open_, level) if levels.stop_touched(is_long, high, low, level) else None
+        case OrderKind.TARGET:
+            if at_open:
+                first = terms.target_gap_first and levels.target_passed_at_open(is_long, open_, level)
+                return open_ if first else None
+            touched = levels.target_touched(is_long, high, low, level)
+            return levels.target_price(is_long, open_, level) if touched else None
+        case OrderKind.LIMIT:
+            tick = terms.instruments[order.symbol].tick or ZERO
+            if at_open:
+                through = open_ <= level - tick if order.side is Side.BUY else open_ >= level + tick
+                return open_ if through else None
+            through = low <= level - tick if order.side is Side.BUY else high >= level + tick
+            return level if through else None
+        case OrderKind.STOP_ENTRY:
+            if at_open:
+                passed = open_ >= level if order.side is Side.BUY else open_ <= level
+                return open_ if passed else None
+            touched = high >= level if order.side is Side.BUY else low <= level
+            return level if touched else None
+
+
+def _execute(  # noqa: PLR0913 - the venue, the order, the price, the bar and its phase, the rules
+    account: VenueAccount, order: Order, raw: Decimal, bar: Bar, phase: Phase, terms: Terms
+) -> tuple[VenueAccount, list[Fill | Dropped]]:
+    instrument = terms.instruments[order.symbol]
+    takes = order.kind not in (OrderKind.LIMIT, OrderKind.TARGET)
+    slipped = terms.costs.slipped(raw, sign=order.side.sign) if takes else raw
+    price = instrument.worse(slipped, side=order.side) if takes else Price(slipped)
+    wanted = order.left
+    held = account.held(order.symbol)
+    if order.reduce_only:
+        room = max(ZERO, -order.side.sign * held)
+        if room == 0:
+            return canceled(account, order.client_order_id), [
+                Dropped(client_order_id=order.client_order_id, why="nothing left to close")
+            ]
+        wanted = Quantity(min(wanted, room))
+    quantity = min(wanted, _volume_left(account, bar, instrument, terms.costs))
+    why = ""
+    if order.side is Side.BUY and not order.reduce_only:
+        affordable = instrument.quantity(account.cash / (price * (1 + terms.costs.fee_frac)))
+        if affordable < quantity:
+            quantity, why = affordable, f"the cash {account.cash} buys {affordable} at {price}"
+    quantity = instrument.quantity(Decimal(quantity))
+    if quantity == 0:
+        if why:
+            return canceled(account, order.client_order_id), [Dropped(client_order_id=order.client_order_id, why=why)]
+        return account, []
+    fill = Fill(
+        venue=terms.venue, account=account.account, symbol=order.symbol, side=order.side, quantity=quantity,
+        execution_id=execution_id(client_order_id=order.client_order_id, bar=bar.opened_at, part=_PARTS[phase]),
+        client_order_id=order.client_order_id, price=price, fee=terms.costs.fee(quantity * price),
+        at=bar.opened_at if phase is not Phase.INSIDE else max(bar.opened_at, bar.closed_at - LAST_MOMENT),
+        slippage=Money(abs(price - raw) * quantity),
+    )  # fmt: skip
+    after = _booked(account, order, fill, bar)
+    events: list[Fill | Dropped] = [fill]
+    if why:
+        after = canceled(after, order.client_order_id)
+        events.append(Dropped(client_order_id=order.client_order_id, why=why))
+    return after, events
+
+
+_PARTS = {Phase.EXITS: 1, Phase.ENTRIES: 2, Phase.INSIDE: 3}
+
+
+def _volume_left(account: VenueAccount, bar: Bar, instrument: Instrument, costs: Costs) -> Decimal:
+    if costs.volume_share_frac is None or not instrument.has_volume:
+        return Decimal("Infinity")
+    when, taken = account.taken.get(bar.symbol, ("", ZERO))
+    if when != bar.opened_at.isoformat():
+        taken = ZERO
+    return max(ZERO, costs.volume_share_frac * exact(bar.volume, what="A bar's volume") - taken)
+
+
+def _booked(account: VenueAccount, order: Order, fill: Fill, bar: Bar) -> VenueAccount:
+    when, taken = account.taken.get(bar.symbol, ("", ZERO))
+    so_far = taken if when == bar.opened_at.isoformat() else ZERO
+    positions = {**account.positions, fill.symbol: account.held(fill.symbol) + fill.side.sign * fill.quantity}
+    filled = Quantity(order.filled + fill.quantity)
+    working = dict(account.working)
+    if filled == order.quantity:
+        del working[order.client_order_id]
+    else:
+        # What a triggered stop or target could not fill goes on as a market order: its price has been.
+        triggered = order.leg in (Leg.STOP, Leg.TARGET) or order.kind is OrderKind.STOP_ENTRY
+        kind, level = (OrderKind.MARKET, None) if triggered else (order.kind, order.price)
+        working[order.client_order_id] = replace(order, filled=filled, kind=kind, price=level)
+    return replace(
+        account,
+        cash=Money(account.cash + fill.cash),
+        positions={s: q for s, q in positions.items() if q != 0},
+        working=working,
+        taken={**account.taken, fill.symbol: (bar.opened_at.isoformat(), so_far + fill.quantity)},
+    )

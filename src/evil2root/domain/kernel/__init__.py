@@ -1,0 +1,1 @@
+"""The one crank: `step(state, event, policy) -> (state, actions)`."""

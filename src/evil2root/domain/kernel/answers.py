@@ -1,0 +1,76 @@
+"""Answers from the world: verdicts, the open, and what the broker says of orders."""
+
+from dataclasses import replace
+
+from evil2root.domain.book.orders import IllegalMove, OrderState
+from evil2root.domain.decision.verdict import Ruling
+from evil2root.domain.kernel.actions import KeepOrder, KeepPosition, Park
+from evil2root.domain.kernel.entering import order_or_refuse
+from evil2root.domain.kernel.events import OrderAnswered, SessionOpened, VerdictArrived
+from evil2root.domain.kernel.leaving import cancel
+from evil2root.domain.kernel.record import Outcome
+from evil2root.domain.kernel.state import Turn
+
+
+def verdict_arrived(turn: Turn, event: VerdictArrived) -> None:
+    """Carry a challenged proposal on, or settle why not. A late verdict is a no."""
+    decision = turn.state.awaiting.get(event.decision_id)
+    if decision is None or decision.outcome is not Outcome.AWAITING_VERDICT or decision.proposal is None:
+        turn.do(Park(kind="verdict", reason="no proposal waits for it", payload=event.decision_id, at=event.at))
+        return
+    proposal, breaker = decision.proposal, turn.state.carry.breaker
+    decision = replace(decision, verdict=event.verdict)
+    if event.at > proposal.good_until:
+        why = f"The verdict came at {event.at.isoformat()}, after {proposal.good_until.isoformat()}."
+        turn.settle(replace(decision, outcome=Outcome.LATE, why_not=why))
+    elif event.verdict.ruling is Ruling.REJECT:
+        turn.settle(replace(decision, outcome=Outcome.REJECTED, why_not=event.verdict.reason))
+    elif not breaker.lets_in:
+        why = f"Entries are stopped ({breaker.state}): {breaker.reason}."
+        turn.settle(replace(decision, outcome=Outcome.HALTED, why_not=why))
+    elif turn.policy.size_at_open:
+        waiting = replace(decision, outcome=Outcome.AWAITING_OPEN, why_not="Sized at the next open.")
+        turn.settle(waiting)
+        turn.await_answer(waiting)
+    else:
+        order_or_refuse(turn, decision, price=proposal.entry, at_open=False)
+
+
+def session_opened(turn: Turn, event: SessionOpened) -> None:
+    """Size and judge what waited for the open, in the order it was decided."""
+    for decision in list(turn.state.awaiting.values()):
+        opened = event.opens.get(decision.symbol)
+        if decision.outcome is Outcome.AWAITING_OPEN and opened is not None:
+            price = turn.policy.instruments[decision.symbol].price(opened)
+            order_or_refuse(turn, decision, price=price, at_open=True)
+
+
+def order_answered(turn: Turn, event: OrderAnswered) -> None:
+    """Move an order to where the broker says it is."""
+    order = turn.state.orders.get(event.client_order_id)
+    if order is None:
+        turn.do(
+            Park(kind="order", reason="no open order has this id", payload=f"{event.client_order_id} {event.state}",
+                 at=event.at)
+        )  # fmt: skip
+        return
+    if order.state is event.state or (event.state is OrderState.ACCEPTED and order.filled > 0):
+        return
+    try:
+        moved = order.moved(event.state, at=event.at, why=event.why)
+    except IllegalMove as problem:
+        turn.do(Park(kind="order", reason=str(problem), payload=event.why, at=event.at))
+        return
+    moved = replace(moved, broker_order_id=event.broker_order_id or moved.broker_order_id)
+    turn.put_order(moved)
+    turn.do(KeepOrder(order=moved))
+    if moved.client_order_id in turn.state.to_cancel and event.state is OrderState.ACCEPTED:
+        cancel(turn, moved, why="canceled before it was accepted")
+    position = turn.state.portfolio.positions.get(moved.symbol)
+    if not moved.is_open and moved.is_guard and moved.state is not OrderState.FILLED and position is not None:
+        # Only a stop protects: a lost target leaves the position guarded.
+        if moved.leg.value == "stop" and position.unprotected_since is None:
+            bare = replace(position, unprotected_since=event.at)
+            positions = {**turn.state.portfolio.positions, bare.symbol: bare}
+            turn.state = replace(turn.state, portfolio=replace(turn.state.portfolio, positions=positions))
+            turn.do(KeepPosition(symbol=bare.symbol, position=bare))

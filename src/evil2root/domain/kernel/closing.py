@@ -1,0 +1,245 @@
+"""What happens at the close: marks, trailing stops, and one decision a symbol."""
+
+from dataclasses import replace
+
+from evil2root.domain.book.orders import Leg, OrderKind
+from evil2root.domain.book.portfolio import EquityPoint
+from evil2root.domain.book.positions import Position
+from evil2root.domain.core.ids import decision_id
+from evil2root.domain.core.money import ZERO, Money, Price
+from evil2root.domain.core.side import Side
+from evil2root.domain.decision.evidence import Evidence, Holding
+from evil2root.domain.decision.intent import Enter, Exit, Intent, Stay
+from evil2root.domain.decision.proposal import Proposal
+from evil2root.domain.execution.exits import trailed_stop
+from evil2root.domain.kernel.actions import (
+    Amend,
+    KeepBreaker,
+    KeepDecision,
+    KeepEquity,
+    KeepOrder,
+    KeepPosition,
+    Validate,
+)
+from evil2root.domain.kernel.entering import order_or_refuse
+from evil2root.domain.kernel.events import BarsClosed
+from evil2root.domain.kernel.leaving import leave
+from evil2root.domain.kernel.policy import Policy
+from evil2root.domain.kernel.record import Decision, HoldingSeen, Outcome
+from evil2root.domain.kernel.state import Turn
+from evil2root.domain.risk.breaker import Breaker, BreakerState
+
+DAILY_LOSS = "daily loss"
+
+
+def bars_closed(turn: Turn, event: BarsClosed) -> None:
+    """Mark, guard, then decide."""
+    _mark(turn, event)
+    _roll_day(turn)
+    for evidence in event.evidence:
+        position = turn.state.portfolio.positions.get(evidence.bar.symbol)
+        if position is not None:
+            _trail(turn, position, evidence)
+    for evidence in event.evidence:
+        _decide(turn, evidence)
+    _keep_equity(turn)
+    turn.carry(closed_at=event.at)
+
+
+def _mark(turn: Turn, event: BarsClosed) -> None:
+    instruments = turn.policy.instruments
+    closes = {e.bar.symbol: instruments[e.bar.symbol].price(e.bar.close) for e in event.evidence}
+    portfolio = replace(turn.state.portfolio, marks={**turn.state.portfolio.marks, **closes})
+    turn.state = replace(turn.state, portfolio=portfolio)
+    turn.carry(marks=portfolio.marks, first_marks={**closes, **turn.state.carry.first_marks})
+
+
+def _roll_day(turn: Turn) -> None:
+    """Start a new day where one began, and stop entries while the day's loss is at its limit."""
+    carry = turn.state.carry
+    if carry.day != turn.at.date():
+        turn.carry(day=turn.at.date(), day_equity=carry.equity)
+        if carry.breaker.state is BreakerState.REDUCING and carry.breaker.reason.startswith(DAILY_LOSS):
+            _set_breaker(turn, Breaker(state=BreakerState.ACTIVE, reason="a new day", by="rule", at=turn.at))
+    equity = turn.state.portfolio.equity
+    turn.carry(equity=equity, peak=max(turn.state.carry.peak, equity))
+    limit, loss = turn.policy.limits.daily_loss_frac, day_loss_frac(turn)
+    if limit is not None and loss >= limit and turn.state.carry.breaker.lets_in:
+        reason = f"{DAILY_LOSS} {loss:.4f} reached the limit {limit}"
+        _set_breaker(turn, Breaker(state=BreakerState.REDUCING, reason=reason, by="rule", at=turn.at))
+
+
+def day_loss_frac(turn: Turn) -> Price:
+    """Loss since the previous day's close as a share of equity then; never negative."""
+    carry = turn.state.carry
+    if carry.day_equity <= 0:
+        return Price(ZERO)
+    return Price(max(ZERO, 1 - turn.state.portfolio.equity / carry.day_equity))
+
+
+def _set_breaker(turn: Turn, breaker: Breaker) -> None:
+    turn.carry(breaker=breaker)
+    turn.do(KeepBreaker(breaker=breaker))
+
+
+def _trail(turn: Turn, position: Position, evidence: Evidence) -> None:
+    """Move the stop after the bar: only tighter, from the best price of bars that are over."""
+    instrument = turn.policy.instruments[position.symbol]
+    is_long = position.side is Side.BUY
+    reach = instrument.price(evidence.bar.high if is_long else evidence.bar.low)
+    before = position.best_price
+    best = reach if before is None else (max(before, reach) if is_long else min(before, reach))
+    moved = replace(position, best_price=best)
+    if position.stop is not None:
+        atr = evidence.features.get("atr_14")
+        stop = trailed_stop(position, best=best, atr=atr, exits=turn.policy.exits, instrument=instrument)
+        moved = replace(moved, stop=stop, trailing=position.trailing or stop != position.stop)
+    if moved == position:
+        return
+    put_position(turn, moved)
+    if moved.stop != position.stop:
+        for order in turn.state.of_symbol(position.symbol):
+            if order.leg is Leg.STOP and order.kind is OrderKind.STOP:
+                changed = replace(order, price=moved.stop, reason="trailing", updated_at=turn.at)
+                turn.put_order(changed)
+                turn.do(KeepOrder(order=changed), Amend(order=changed))
+
+
+def put_position(turn: Turn, position: Position) -> None:
+    """Remember a changed position and write it down."""
+    portfolio = turn.state.portfolio
+    positions = {**portfolio.positions, position.symbol: position}
+    turn.state = replace(turn.state, portfolio=replace(portfolio, positions=positions))
+    turn.do(KeepPosition(symbol=position.symbol, position=position))
+
+
+def _decide(turn: Turn, evidence: Evidence) -> None:
+    """Ask the strategy, and turn what it wants into a decision record and perhaps an order."""
+    policy, symbol = turn.policy, evidence.bar.symbol
+    position = turn.state.portfolio.positions.get(symbol)
+    holding = holding_of(position)
+    intent = policy.strategy.intend(evidence, holding)
+    decision = first_draft(turn, evidence, holding, intent)
+    turn.carry(decisions=decision.sequence)
+    match intent:
+        case Stay():
+            turn.do(KeepDecision(decision=decision))
+        case Exit():
+            assert position is not None, "a strategy asked to leave what is not held"
+            leave(turn, decision, position)
+        case Enter():
+            _enter(turn, decision, evidence, position)
+
+
+def holding_of(position: Position | None) -> Holding | None:
+    """Return what a strategy may know of a position."""
+    if position is None:
+        return None
+    return Holding(quantity=position.quantity, average_price=position.average_price, opened_at=position.opened_at)
+
+
+def first_draft(turn: Turn, evidence: Evidence, holding: Holding | None, intent: Intent) -> Decision:
+    """Return the decision as far as the strategy's word goes."""
+    sequence = turn.state.carry.decisions + 1
+    seen = None
+    if holding is not None:
+        seen = HoldingSeen(quantity=holding.quantity, average_price=holding.average_price, opened_at=holding.opened_at)
+    return Decision(
+        id=decision_id(sequence),
+        sequence=sequence,
+        account=turn.policy.account,
+        strategy=turn.policy.strategy.name,
+        symbol=evidence.bar.symbol,
+        interval=evidence.bar.interval,
+        at=turn.at,
+        bar=evidence.bar,
+        number=evidence.number,
+        window_from=evidence.window_from,
+        features=evidence.features,
+        sources=evidence.signals,
+        view=evidence.view,
+        holding=seen,
+        wants={Enter: "enter", Exit: "exit", Stay: "stay"}[type(intent)],
+        side=intent.side if isinstance(intent, Enter) else None,
+        why=intent.why,
+        outcome=Outcome(intent.kind.value) if isinstance(intent, Stay) else Outcome.WAITING,
+        why_not=intent.why if isinstance(intent, Stay) else None,
+        policy_digest=turn.policy.digest,
+    )
+
+
+def _enter(turn: Turn, decision: Decision, evidence: Evidence, position: Position | None) -> None:
+    """Take an entry as far as it goes now: refused, waiting for a verdict or the open, or ordered."""
+    breaker = turn.state.carry.breaker
+    if position is not None and position.side is not decision.side:
+        # Turning round takes two steps: leave now, enter when flat.
+        leave(turn, replace(decision, wants="exit"), position)
+        return
+    why_not = None
+    if position is not None:
+        why_not = Outcome.HOLDING, f"{decision.symbol} is already held: {position.quantity}."
+    elif turn.state.is_entering(decision.symbol):
+        why_not = Outcome.WAITING, f"An entry in {decision.symbol} is already under way."
+    elif not breaker.lets_in:
+        why_not = Outcome.HALTED, f"Entries are stopped ({breaker.state}): {breaker.reason}."
+    if why_not is not None:
+        turn.do(KeepDecision(decision=replace(decision, outcome=why_not[0], why_not=why_not[1])))
+        return
+    proposal = propose(decision, evidence, turn.policy)
+    if isinstance(proposal, str):
+        turn.do(KeepDecision(decision=replace(decision, outcome=Outcome.REJECTED, why_not=proposal)))
+        return
+    decision = replace(decision, proposal=proposal)
+    if turn.policy.challenge is not None:
+        decision = replace(decision, outcome=Outcome.AWAITING_VERDICT, why_not="Waits for its verdict.")
+        turn.await_answer(decision)
+        turn.do(KeepDecision(decision=decision), Validate(proposal=proposal, evidence=evidence))
+    elif turn.policy.size_at_open:
+        decision = replace(decision, outcome=Outcome.AWAITING_OPEN, why_not="Sized at the next open.")
+        turn.await_answer(decision)
+        turn.do(KeepDecision(decision=decision))
+    else:
+        order_or_refuse(turn, decision, price=proposal.entry, at_open=False)
+
+
+def propose(decision: Decision, evidence: Evidence, policy: Policy) -> Proposal | str:
+    """Cross from floats to prices: the proposal, or why there can be none."""
+    assert decision.side is not None, "only entries are proposed"
+    instrument = policy.instruments[decision.symbol]
+    protect = policy.exits.protect(evidence.features.get("atr_14"))
+    if protect is None:
+        return "The stop needs ATR(14), which has no value yet."
+    entry = instrument.price(evidence.bar.close)
+    stop, target = protect.levels(entry, decision.side, instrument)
+    if protect.stop is not None and (stop is None or stop == entry):
+        return f"A stop {protect.stop} from {entry} is no price {decision.symbol} can trade at."
+    if target == entry:
+        return f"A target {protect.target} from {entry} is nearer than one tick."
+    return Proposal(
+        decision_id=decision.id, symbol=decision.symbol, side=decision.side, entry=entry, stop=stop, target=target,
+        protect=protect, made_at=decision.at, good_until=decision.at + policy.answer_within,
+    )  # fmt: skip
+
+
+def _keep_equity(turn: Turn) -> None:
+    carry, portfolio = turn.state.carry, turn.state.portfolio
+    equity = portfolio.equity
+    turn.carry(equity=equity, peak=max(carry.peak, equity))
+    turn.do(
+        KeepEquity(
+            point=EquityPoint(
+                at=turn.at, cash=portfolio.cash, equity=equity, gross=portfolio.gross,
+                peak=turn.state.carry.peak, benchmark=_benchmark(turn),
+            )
+        )
+    )  # fmt: skip
+
+
+def _benchmark(turn: Turn) -> Money | None:
+    """Return the owner's money split equally over the watchlist, each part invested at its symbol's first close."""
+    carry, watched = turn.state.carry, len(turn.policy.instruments)
+    if not carry.first_marks:
+        return None
+    part = carry.capital / watched
+    invested = sum((part * carry.marks[s] / first for s, first in carry.first_marks.items()), ZERO)
+    return Money(invested + part * (watched - len(carry.first_marks)))

@@ -1,0 +1,82 @@
+"""Closing what is held: one reduce-only market order, whoever asked for it."""
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from evil2root.domain.book.orders import Leg, Order, OrderKind, OrderState
+from evil2root.domain.book.positions import Position
+from evil2root.domain.core.ids import client_order_id
+from evil2root.domain.core.money import Quantity
+from evil2root.domain.kernel.actions import Cancel, KeepDecision, KeepOrder, Submit
+from evil2root.domain.kernel.record import Decision, Outcome
+from evil2root.domain.kernel.state import Turn
+from evil2root.domain.risk.gate import Approved, judge_exit
+
+
+def leave(turn: Turn, decision: Decision, position: Position) -> None:
+    """Order the whole position closed at the next open, and keep the decision."""
+    if is_leaving(turn, position.symbol):
+        why = f"An exit from {position.symbol} is already working."
+        turn.do(KeepDecision(decision=replace(decision, outcome=Outcome.WAITING, why_not=why)))
+        return
+    order = exit_order(
+        turn, position, quantity=position.size, decision_id=decision.id, leg=Leg.EXIT, reason="signal", attempt=1,
+        bar_at=decision.bar.opened_at,
+    )  # fmt: skip
+    answer = judge_exit(order, position=position)
+    kept = replace(decision, checks=answer.checks)
+    if isinstance(answer, Approved):
+        turn.do(
+            KeepDecision(decision=replace(kept, outcome=Outcome.EXIT_ORDERED, order_ids=(order.client_order_id,),
+                                          why_not=None))
+        )  # fmt: skip
+        send(turn, answer)
+        cancel_entries(turn, position.symbol, why="the position is being closed")
+    else:
+        turn.do(KeepDecision(decision=replace(kept, outcome=Outcome.REFUSED, why_not=answer.reason)))
+
+
+def is_leaving(turn: Turn, symbol: str) -> bool:
+    """Is a market exit working? Guards are not exits: they wait for their price."""
+    return any(o.reduce_only and not o.is_guard for o in turn.state.of_symbol(symbol))
+
+
+def exit_order(  # noqa: PLR0913 - the parts of an order
+    turn: Turn, position: Position, *, quantity: Decimal, decision_id: str, leg: Leg, reason: str, attempt: int,
+    bar_at: datetime,
+) -> Order:  # fmt: skip
+    """Return a reduce-only market order for `quantity` of a position."""
+    name = client_order_id(
+        account=turn.policy.account, strategy=turn.policy.strategy.name, symbol=position.symbol, bar=bar_at,
+        leg=leg.value, attempt=attempt,
+    )  # fmt: skip
+    return Order(
+        client_order_id=name, decision_id=decision_id, account=turn.policy.account,
+        strategy=turn.policy.strategy.name, symbol=position.symbol, side=position.side.opposite,
+        kind=OrderKind.MARKET, leg=leg, quantity=Quantity(quantity), price=None, reduce_only=True, reason=reason,
+        created_at=turn.at, updated_at=turn.at, bar_at=bar_at, attempt=attempt,
+    )  # fmt: skip
+
+
+def send(turn: Turn, approved: Approved) -> None:
+    """Write an approved order down as SENDING, then ask for it to be sent."""
+    sending = turn.sent(approved.order)
+    turn.do(KeepOrder(order=sending), Submit(approved=replace(approved, order=sending)))
+
+
+def cancel(turn: Turn, order: Order, *, why: str) -> None:
+    """Cancel an open order, now or as soon as the broker has answered that it has it."""
+    if order.state in (OrderState.SENDING, OrderState.UNKNOWN):
+        turn.state = replace(turn.state, to_cancel=turn.state.to_cancel | {order.client_order_id})
+    elif order.state is not OrderState.CANCEL_SENT:
+        asked = order.moved(OrderState.CANCEL_SENT, at=turn.at, why=why)
+        turn.put_order(asked)
+        turn.do(KeepOrder(order=asked), Cancel(order=asked))
+
+
+def cancel_entries(turn: Turn, symbol: str, *, why: str) -> None:
+    """Cancel what is left of entries in a symbol."""
+    for order in turn.state.of_symbol(symbol):
+        if order.leg is Leg.ENTRY:
+            cancel(turn, order, why=why)

@@ -1,0 +1,119 @@
+"""What the kernel knows between two events."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from evil2root.domain.book.orders import Leg, Order, OrderState
+from evil2root.domain.book.portfolio import Portfolio
+from evil2root.domain.core.money import ZERO, Money, Price
+from evil2root.domain.kernel.actions import Action, KeepDecision
+from evil2root.domain.kernel.policy import Policy
+from evil2root.domain.kernel.record import Decision
+from evil2root.domain.risk.breaker import Breaker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carry:
+    """The part of the state that the book (orders, fills, ledger, positions) does not hold; stored with each step."""
+
+    decisions: int = 0
+    """Decisions made so far: the next one is number `decisions + 1`."""
+    capital: Money = Money(ZERO)
+    """What the owner put in."""
+    equity: Money = Money(ZERO)
+    """At the last close."""
+    peak: Money = Money(ZERO)
+    day: date | None = None
+    day_equity: Money = Money(ZERO)
+    """At the close before the present day."""
+    marks: Mapping[str, Price] = field(default_factory=dict)
+    """Last close by symbol."""
+    first_marks: Mapping[str, Price] = field(default_factory=dict)
+    """First close by symbol since the account began: what the benchmark bought at."""
+    breaker: Breaker = field(default_factory=Breaker)
+    closed_at: datetime | None = None
+    """The last close that was worked through: the feed goes on after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The account as the kernel sees it."""
+
+    portfolio: Portfolio
+    carry: Carry = field(default_factory=Carry)
+    orders: Mapping[str, Order] = field(default_factory=dict)
+    """Open orders by client order id, oldest first."""
+    awaiting: Mapping[str, Decision] = field(default_factory=dict)
+    """Decisions whose proposal waits for a verdict or for the open, by id, oldest first."""
+    to_cancel: frozenset[str] = frozenset()
+    """Orders to cancel as soon as the broker has answered that it has them."""
+
+    def of_symbol(self, symbol: str) -> list[Order]:
+        """Open orders of one symbol."""
+        return [o for o in self.orders.values() if o.symbol == symbol]
+
+    def is_entering(self, symbol: str) -> bool:
+        """Is an entry for the symbol working, or waiting for its verdict or its open?"""
+        return any(o.leg is Leg.ENTRY for o in self.of_symbol(symbol)) or any(
+            d.symbol == symbol for d in self.awaiting.values()
+        )
+
+
+def empty() -> State:
+    """Return the state before anything happened."""
+    return State(portfolio=Portfolio(cash=Money(ZERO)))
+
+
+class Turn:
+    """One step in the making: the state so far and the actions so far. Lives only inside `step`."""
+
+    def __init__(self, state: State, policy: Policy, at: datetime) -> None:
+        self.state = state
+        self.policy = policy
+        self.at = at
+        self.actions: list[Action] = []
+
+    def do(self, *actions: Action) -> None:
+        """Add actions."""
+        self.actions += actions
+
+    def carry(self, **changes: Any) -> None:
+        """Change the carried part."""
+        self.state = replace(self.state, carry=replace(self.state.carry, **changes))
+
+    def put_order(self, order: Order) -> None:
+        """Remember an order while it is open, forget it when it is final."""
+        orders = {k: v for k, v in self.state.orders.items() if k != order.client_order_id or order.is_open}
+        if order.is_open:
+            orders[order.client_order_id] = order
+        to_cancel = self.state.to_cancel if order.is_open else self.state.to_cancel - {order.client_order_id}
+        self.state = replace(self.state, orders=orders, to_cancel=to_cancel)
+
+    def sent(self, order: Order) -> Order:
+        """Write an order down as about to be sent."""
+        sending = order.moved(OrderState.SENDING, at=self.at)
+        self.put_order(sending)
+        return sending
+
+    def await_answer(self, decision: Decision) -> None:
+        """Remember a decision that waits."""
+        self.state = replace(self.state, awaiting={**self.state.awaiting, decision.id: decision})
+
+    def settle(self, decision: Decision) -> None:
+        """Forget a decision that waited, and write down what became of it."""
+        awaiting = {k: v for k, v in self.state.awaiting.items() if k != decision.id}
+        self.state = replace(self.state, awaiting=awaiting)
+        self.do(KeepDecision(decision=decision))
+
+
+def entry_notional_left(orders: Iterable[Order], marks: Mapping[str, Price]) -> dict[str, Decimal]:
+    """Value of what working entries may still fill, by symbol, at the last close (or their limit)."""
+    left: dict[str, Decimal] = {}
+    for order in orders:
+        if order.leg is Leg.ENTRY:
+            price = order.price or marks[order.symbol]
+            left[order.symbol] = left.get(order.symbol, ZERO) + order.left * price
+    return left
