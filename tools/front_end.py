@@ -85,6 +85,10 @@ def fetched_packages() -> Iterator[Path]:
         for name in NPM_FILES:
             shutil.copyfile(ROOT / name, work / name)
         npm = [*npm_command(work), "ci", "--ignore-scripts", "--no-audit", "--no-fund", f"--cache={work / 'cache'}"]
+        # A user behind an inspecting proxy has told pip which certificates to trust: node is told the same.
+        certificates = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
+        if certificates:
+            os.environ.setdefault("NODE_EXTRA_CA_CERTS", certificates)
         run(npm, cwd=work)
         yield work / "node_modules"
 

@@ -90,12 +90,12 @@ def set_up(stages: list[str], *, with_pip: bool) -> None:
     front_end = start([sys.executable, "tools/front_end.py"])
     try:
         install(stages, Installer(with_pip=with_pip))
+        UNFINISHED.unlink()
         with Step("Front-end files, each checked by its hash"):
             finish(front_end, hint="")
     finally:
         front_end.kill()
 
-    UNFINISHED.unlink()
     for stage in stages:
         stamp_of(stage).write_text(fingerprint(stage))
     say(f"Set-up done in {time.monotonic() - started:.0f} s.\n")
