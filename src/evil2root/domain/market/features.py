@@ -70,7 +70,7 @@ def _fill(table: Floats, columns: Sequence[Column], bars: pl.DataFrame, indicato
             if not (isinf(column.low) and isinf(column.high)):
                 # Rounding can carry a bounded value 1e-14 over its edge.
                 np.clip(row, column.low, column.high, out=row)
-    table[~np.isfinite(table)] = np.nan
+    np.putmask(table, ~np.isfinite(table), np.nan)
     too_far = ~np.isfinite(inputs["high"])
     if too_far.any():  # 300 decades above the first close: TA-Lib would go on with numbers that mean nothing
         table[:, int(np.argmax(too_far)) :] = np.nan

@@ -157,9 +157,9 @@ def realised_volatility(close: Floats, *, length: int) -> Floats:
     """Sample standard deviation of the last `length` one-bar returns, per bar, not annualised."""
     change = simple_return(close, length=1)
     mean = _trailing_mean(change, length=length)
-    squares = np.zeros_like(change)
-    for lag in range(length):
-        squares += (_shifted(change, by=lag) - mean) ** 2
+    squares = (change - mean) ** 2
+    for lag in range(1, min(length, close.size)):
+        squares[lag:] += (change[:-lag] - mean[lag:]) ** 2
     return np.sqrt(squares / (length - 1))
 
 
@@ -170,21 +170,20 @@ def volume_ratio(volume: Floats, *, length: int) -> Floats:
 
 
 def _trailing_mean(values: Floats, *, length: int) -> Floats:
-    """Mean of the last `length` values, added oldest last, anew at each row.
+    """Mean of the last `length` values, added from newest to oldest, anew at each row.
 
     Slower than a running sum, but one absurd value leaves no trace once it is `length` rows back, and the bits
     of a row do not depend on where the array starts.
     """
     total = values.copy()
-    for lag in range(1, length):
-        total += _shifted(values, by=lag)
+    for lag in range(1, min(length, values.size)):
+        total[lag:] += values[:-lag]
+    total[: length - 1] = np.nan
     return total / length
 
 
 def _shifted(values: Floats, *, by: int) -> Floats:
     """The value `by` rows earlier; NaN in the first `by` rows."""
-    if by == 0:
-        return values
     moved = np.full_like(values, np.nan)
     moved[by:] = values[:-by]
     return moved

@@ -34,6 +34,7 @@ class Breakout:
         (volume,) = columns(features, (_VOLUME,))
         range_ = np.where(atr > 0.0, atr, np.nan)
         direction = np.where(close > highest, 1.0, np.where(close < lowest, -1.0, np.nan))
+        direction[np.isnan(highest) | np.isnan(lowest)] = np.nan  # half a channel is none
         beyond = np.where(direction > 0.0, close - highest, lowest - close)
         with np.errstate(over="ignore"):
             size = _share(beyond / range_)
@@ -43,10 +44,10 @@ class Breakout:
 
     def reason(self, row: Row) -> str:
         """The edge that was broken, by how much, on what volume and how wide the bands are."""
-        absent = missing(row, _INPUTS)
-        if absent is not None:
-            return absent
-        close, highest, lowest, upper, lower, atr = numbers(row, _INPUTS)
+        values = numbers(row, _INPUTS)
+        if values is None:
+            return missing(row, _INPUTS)
+        close, highest, lowest, upper, lower, atr = values
         if atr <= 0.0:
             return "Abstains: the price has no range (ATR 0)."
         if lowest <= close <= highest:

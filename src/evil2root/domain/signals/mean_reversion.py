@@ -39,10 +39,10 @@ class MeanReversion:
 
     def reason(self, row: Row) -> str:
         """RSI with its name, the place in the bands and ADX."""
-        absent = missing(row, _INPUTS)
-        if absent is not None:
-            return absent
-        rsi, place, adx = numbers(row, _INPUTS)
+        values = numbers(row, _INPUTS)
+        if values is None:
+            return missing(row, _INPUTS)
+        rsi, place, adx = values
         if adx >= ADX_MAX:
             return f"Abstains: ADX {adx:.3g} is not below {ADX_MAX:.0f}, there is a trend."
         return f"RSI {rsi:.3g} is {rsi_zone(rsi)}; close at {place:.2f} of its Bollinger bands (0 lower, 1 upper); ADX {adx:.3g}, no trend."

@@ -63,12 +63,12 @@ def columns(features: pl.DataFrame, names: tuple[str, ...]) -> tuple[Floats, ...
     return tuple(features[name].to_numpy() for name in names)
 
 
-def missing(row: Row, names: tuple[str, ...]) -> str | None:
-    """A reason to abstain when any of `names` has no value on this row, else none."""
-    absent = [name for name in names if row.get(name) is None]
-    return f"Abstains: no value yet for {', '.join(absent)}." if absent else None
+def numbers(row: Row, names: tuple[str, ...]) -> list[float] | None:
+    """The named values of a row, or none when one has no value."""
+    values = [value for value in map(row.get, names) if value is not None]
+    return values if len(values) == len(names) else None
 
 
-def numbers(row: Row, names: tuple[str, ...]) -> tuple[float, ...]:
-    """The named values of a row that `missing` has passed."""
-    return tuple(value for name in names if (value := row.get(name)) is not None)
+def missing(row: Row, names: tuple[str, ...]) -> str:
+    """The reason to abstain when `numbers` finds none."""
+    return f"Abstains: no value yet for {', '.join(name for name in names if row.get(name) is None)}."

@@ -49,10 +49,10 @@ class TrendFollowing:
 
     def reason(self, row: Row) -> str:
         """The stack in the order of price, the MACD histogram and ADX."""
-        absent = missing(row, _INPUTS)
-        if absent is not None:
-            return absent
-        close, fast, middle, slow, histogram, adx, atr = numbers(row, _INPUTS)
+        values = numbers(row, _INPUTS)
+        if values is None:
+            return missing(row, _INPUTS)
+        close, fast, middle, slow, histogram, adx, atr = values
         if atr <= 0.0:
             return "Abstains: the price has no range (ATR 0)."
         if adx < ADX_MIN:
