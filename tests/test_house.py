@@ -1,6 +1,8 @@
 """The house rules catch what they are there for; the checks of the house see every file."""
 
+import importlib.util
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -126,3 +128,19 @@ class TestFrontEnd:
             front_end.copy_checked([expected], packages=packages, vendor=vendor)
 
         assert [path.name for path in vendor.iterdir()] == ["served.js"]
+
+
+class TestRecordedHistory:
+    @pytest.mark.parametrize(
+        ("package", "file"),
+        [
+            ("bokeh_sampledata", "_data/stocks.csv.gz"),
+            ("gym_anytrading", "datasets/data/FOREX_EURUSD_1H_ASK.csv"),
+        ],
+    )
+    def test_is_found_without_importing_its_package(self, package: str, file: str) -> None:
+        spec = importlib.util.find_spec(package)
+
+        assert spec is not None
+        assert [Path(place, file).is_file() for place in spec.submodule_search_locations or ()] == [True]
+        assert package not in sys.modules
