@@ -78,6 +78,9 @@ class IllegalMove(ValueError):  # noqa: N818 - named for what is wrong
     """An order was asked to make a move its state does not allow."""
 
 
+NOTHING = Quantity(ZERO)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """A sized and approved wish, named by a derived id."""
@@ -104,7 +107,7 @@ class Order:
     protect: Protect | None = None
     """For entries: how far from the fill the guards will lie."""
     state: OrderState = OrderState.PENDING
-    filled: Quantity = Quantity(ZERO)
+    filled: Quantity = NOTHING
     average_price: Price | None = None
     broker_order_id: str | None = None
     sent_at: datetime | None = None

@@ -8,6 +8,8 @@ from evil2root.domain.book.fills import Fill
 from evil2root.domain.core.money import ZERO, Money, Price, Quantity
 from evil2root.domain.core.side import Side
 
+NO_UNITS, NO_MONEY = Quantity(ZERO), Money(ZERO)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
@@ -22,11 +24,11 @@ class Position:
     """The decision whose entry opened it."""
     entry_quantity: Quantity
     """All that was ever bought (long) or sold (short) into it."""
-    exit_quantity: Quantity = Quantity(ZERO)
-    exit_value: Money = Money(ZERO)
+    exit_quantity: Quantity = NO_UNITS
+    exit_value: Money = NO_MONEY
     """Sum of price times quantity over the exits so far."""
-    fees: Money = Money(ZERO)
-    realised: Money = Money(ZERO)
+    fees: Money = NO_MONEY
+    realised: Money = NO_MONEY
     """Profit of the exits so far, before fees."""
     stop: Price | None = None
     target: Price | None = None

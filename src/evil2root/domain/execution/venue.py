@@ -124,37 +124,39 @@ def _price(order: Order, bar: Bar, phase: Phase, terms: Terms) -> Decimal | None
     """Return the undisturbed price `order` fills at in this phase, or none."""
     open_, high, low = (exact(x, what="A bar's price") for x in (bar.open, bar.high, bar.low))
     at_open = phase is not Phase.INSIDE
-    is_long = order.side is Side.SELL
-    """For protective orders: which position they guard."""
-    level = order.price
-    if level is None:
+    if order.price is None:
         return open_ if at_open else None
+    guards_long = order.side is Side.SELL
     match order.kind:
+        case OrderKind.STOP if at_open:
+            return open_ if levels.stop_passed_at_open(guards_long, open_, order.price) else None
+        case OrderKind.STOP:
+            touched = levels.stop_touched(guards_long, high, low, order.price)
+            return levels.stop_price(guards_long, open_, order.price) if touched else None
+        case OrderKind.TARGET if at_open:
+            first = terms.target_gap_first and levels.target_passed_at_open(guards_long, open_, order.price)
+            return open_ if first else None
+        case OrderKind.TARGET:
+            touched = levels.target_touched(guards_long, high, low, order.price)
+            return levels.target_price(guards_long, open_, order.price) if touched else None
+        case OrderKind.LIMIT | OrderKind.STOP_ENTRY:
+            return _entry_price(order, order.price, (open_,) if at_open else (high, low), terms)
         case OrderKind.MARKET:
             return open_ if at_open else None
-        case OrderKind.STOP:
-            if at_open:
-                return open_ if levels.stop_passed_at_open(is_long, open_, level) else None
-            return levels.stop_price(is_long, open_, level) if levels.stop_touched(is_long, high, low, level) else None
-        case OrderKind.TARGET:
-            if at_open:
-                first = terms.target_gap_first and levels.target_passed_at_open(is_long, open_, level)
-                return open_ if first else None
-            touched = levels.target_touched(is_long, high, low, level)
-            return levels.target_price(is_long, open_, level) if touched else None
-        case OrderKind.LIMIT:
-            tick = terms.instruments[order.symbol].tick or ZERO
-            if at_open:
-                through = open_ <= level - tick if order.side is Side.BUY else open_ >= level + tick
-                return open_ if through else None
-            through = low <= level - tick if order.side is Side.BUY else high >= level + tick
-            return level if through else None
-        case OrderKind.STOP_ENTRY:
-            if at_open:
-                passed = open_ >= level if order.side is Side.BUY else open_ <= level
-                return open_ if passed else None
-            touched = high >= level if order.side is Side.BUY else low <= level
-            return level if touched else None
+
+
+def _entry_price(order: Order, level: Decimal, reached: tuple[Decimal, ...], terms: Terms) -> Decimal | None:
+    """Return the price a limit or stop entry fills at, given the open, or the extremes of the bar."""
+    at_open = len(reached) == 1
+    tick = terms.instruments[order.symbol].tick or ZERO
+    if order.kind is OrderKind.LIMIT:
+        # Touching is not enough: somebody else stood before us in the queue.
+        through = min(reached) <= level - tick if order.side is Side.BUY else max(reached) >= level + tick
+    else:
+        through = max(reached) >= level if order.side is Side.BUY else min(reached) <= level
+    if not through:
+        return None
+    return reached[0] if at_open else level
 
 
 def _execute(  # noqa: PLR0913 - the venue, the order, the price, the bar and its phase, the rules

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from evil2root.domain.book.orders import IllegalMove, OrderState
+from evil2root.domain.book.orders import IllegalMove, Leg, OrderState
 from evil2root.domain.decision.verdict import Ruling
 from evil2root.domain.kernel.actions import KeepOrder, KeepPosition, Park
 from evil2root.domain.kernel.entering import order_or_refuse
@@ -36,6 +36,14 @@ def verdict_arrived(turn: Turn, event: VerdictArrived) -> None:
         order_or_refuse(turn, decision, price=proposal.entry, at_open=False)
 
 
+def restarted(turn: Turn) -> None:
+    """Settle proposals whose verdict was lost with the process: silence is a no."""
+    for decision in list(turn.state.awaiting.values()):
+        if decision.outcome is Outcome.AWAITING_VERDICT:
+            why = "The process stopped before the verdict came."
+            turn.settle(replace(decision, outcome=Outcome.LATE, why_not=why))
+
+
 def session_opened(turn: Turn, event: SessionOpened) -> None:
     """Size and judge what waited for the open, in the order it was decided."""
     for decision in list(turn.state.awaiting.values()):
@@ -49,6 +57,9 @@ def order_answered(turn: Turn, event: OrderAnswered) -> None:
     """Move an order to where the broker says it is."""
     order = turn.state.orders.get(event.client_order_id)
     if order is None:
+        if event.state is OrderState.CANCELED:
+            # The venue dropped it by itself and then answered our cancel too: the order is closed already.
+            return
         turn.do(
             Park(kind="order", reason="no open order has this id", payload=f"{event.client_order_id} {event.state}",
                  at=event.at)
@@ -67,10 +78,10 @@ def order_answered(turn: Turn, event: OrderAnswered) -> None:
     if moved.client_order_id in turn.state.to_cancel and event.state is OrderState.ACCEPTED:
         cancel(turn, moved, why="canceled before it was accepted")
     position = turn.state.portfolio.positions.get(moved.symbol)
-    if not moved.is_open and moved.is_guard and moved.state is not OrderState.FILLED and position is not None:
-        # Only a stop protects: a lost target leaves the position guarded.
-        if moved.leg.value == "stop" and position.unprotected_since is None:
-            bare = replace(position, unprotected_since=event.at)
-            positions = {**turn.state.portfolio.positions, bare.symbol: bare}
-            turn.state = replace(turn.state, portfolio=replace(turn.state.portfolio, positions=positions))
-            turn.do(KeepPosition(symbol=bare.symbol, position=bare))
+    # Only a stop protects: a lost target leaves the position guarded.
+    lost = moved.leg is Leg.STOP and not moved.is_open
+    if lost and position is not None and position.unprotected_since is None:
+        bare = replace(position, unprotected_since=event.at)
+        positions = {**turn.state.portfolio.positions, bare.symbol: bare}
+        turn.state = replace(turn.state, portfolio=replace(turn.state.portfolio, positions=positions))
+        turn.do(KeepPosition(symbol=bare.symbol, position=bare))

@@ -65,6 +65,13 @@ class FillArrived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restarted:
+    """The process came back: what nobody will answer any more is settled as a no."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HaltAsked:
     """A person (or a file) wants entries stopped, and everything closed if `flatten`."""
 
@@ -123,6 +130,7 @@ Event = (
     | VerdictArrived
     | OrderAnswered
     | FillArrived
+    | Restarted
     | HaltAsked
     | ResumeAsked
     | CloseAsked

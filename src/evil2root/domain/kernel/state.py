@@ -14,6 +14,8 @@ from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision
 from evil2root.domain.risk.breaker import Breaker
 
+NO_MONEY = Money(ZERO)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carry:
@@ -21,13 +23,13 @@ class Carry:
 
     decisions: int = 0
     """Decisions made so far: the next one is number `decisions + 1`."""
-    capital: Money = Money(ZERO)
+    capital: Money = NO_MONEY
     """What the owner put in."""
-    equity: Money = Money(ZERO)
+    equity: Money = NO_MONEY
     """At the last close."""
-    peak: Money = Money(ZERO)
+    peak: Money = NO_MONEY
     day: date | None = None
-    day_equity: Money = Money(ZERO)
+    day_equity: Money = NO_MONEY
     """At the close before the present day."""
     marks: Mapping[str, Price] = field(default_factory=dict)
     """Last close by symbol."""

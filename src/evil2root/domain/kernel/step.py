@@ -16,6 +16,7 @@ from evil2root.domain.kernel.events import (
     FillArrived,
     HaltAsked,
     OrderAnswered,
+    Restarted,
     ResumeAsked,
     SessionOpened,
     StopMoveAsked,
@@ -25,7 +26,9 @@ from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.state import State, Turn
 
 
-def step(state: State, event: Event, policy: Policy) -> tuple[State, tuple[Action, ...]]:
+def step(  # noqa: C901 - one arm an event
+    state: State, event: Event, policy: Policy
+) -> tuple[State, tuple[Action, ...]]:
     """Turn the crank once.
 
     The actions come in the order they must be carried out: what has to be written down first, then what is asked of
@@ -43,6 +46,8 @@ def step(state: State, event: Event, policy: Policy) -> tuple[State, tuple[Actio
             answers.order_answered(turn, event)
         case FillArrived():
             fills.fill_arrived(turn, event.fill)
+        case Restarted():
+            answers.restarted(turn)
         case Deposited():
             _deposited(turn, event)
         case HaltAsked():
