@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from math import frexp, isinf, ldexp
+from math import frexp, inf, ldexp
 
 import numpy as np
 import polars as pl
@@ -67,9 +67,10 @@ def _fill(table: Floats, columns: Sequence[Column], bars: pl.DataFrame, indicato
         made = (values for indicator in indicators for values in indicator.series(inputs))
         for row, column, values in zip(table, columns, made, strict=True):
             np.multiply(values, up if column.unit is Unit.PRICE else 1.0, out=row)
-            if not (isinf(column.low) and isinf(column.high)):
-                # Rounding can carry a bounded value 1e-14 over its edge.
-                np.clip(row, column.low, column.high, out=row)
+            if column.high < inf:
+                np.clip(row, column.low, column.high, out=row)  # rounding can carry it 1e-14 over the edge
+            elif column.low > -inf:
+                np.putmask(row, row < column.low, np.nan)  # a running sum that an absurd price has emptied
     np.putmask(table, ~np.isfinite(table), np.nan)
     too_far = ~np.isfinite(inputs["high"])
     if too_far.any():  # 300 decades above the first close: TA-Lib would go on with numbers that mean nothing
