@@ -56,4 +56,4 @@ handed_over = context.config.attributes.get("connection")
 if handed_over is not None:
     migrate(handed_over, context.config.attributes.get("metadata"))
 else:
-    asyncio.run(migrate_by_address(import_module("evil2root.adapters.postgres.tables").Base.metadata))
+    asyncio.run(migrate_by_address(import_module("evil2root.adapters.postgres.tables").metadata))
