@@ -16,6 +16,9 @@ MAJOR_VERSION = 18
 _INSIDE_ID = "1000"
 """Who root appears to be inside the user namespace: anything but 0, which PostgreSQL refuses."""
 
+_UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"'
+"""Shell: run the arguments in this very process, unless the parent is no longer the one named first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binaries:
@@ -61,11 +64,14 @@ class Launcher:
     def command(self, program: Path, *arguments: str, death_signal: str) -> list[str]:
         """Build the argument vector; `death_signal` reaches the program when the thread that started it ends.
 
-        The signal is asked for last: changing the user or entering a namespace would forget it. Where `setpriv`
-        is missing (not Linux) the server outlives a killed app, and the next start stops it.
+        The signal is asked for last: changing the user or entering a namespace would forget it. If this process
+        was killed before the signal was asked for, the program does not begin at all. Where `setpriv` is missing
+        (not Linux) the server outlives a killed app, and the next start stops it.
         """
         setpriv = shutil.which("setpriv")
-        tied = () if setpriv is None else (setpriv, "--pdeathsig", death_signal, "--")
+        tied: tuple[str, ...] = ()
+        if setpriv is not None:
+            tied = (setpriv, "--pdeathsig", death_signal, "--", "/bin/sh", "-c", _UNLESS_ORPHANED, str(os.getpid()))
         return [*self.enter, *tied, str(program), *arguments]
 
     def give(self, path: Path) -> None:

@@ -231,11 +231,16 @@ def take_ownership(layout: Layout, launcher: Launcher) -> None:
 
 
 def make_socket_dir(layout: Layout, launcher: Launcher) -> Path:
-    """Give a private folder whose socket's address is short and plain enough for every client."""
+    """Give an empty private folder whose socket's address is short and plain enough for every client.
+
+    The caller has made sure that no server runs on this cluster.
+    """
     folder = layout.home / "socket"
     address = str(folder)
     if _SAFE_PATH.fullmatch(address) and len(address) + _SOCKET_FILE_LENGTH <= SOCKET_PATH_MAX:
         folder.mkdir(exist_ok=True, mode=0o700)
+        for stale in folder.iterdir():
+            stale.unlink()  # of a killed server, whose number may be anybody's by now
     else:
         folder = Path(tempfile.mkdtemp(prefix="evil2root-"))
     launcher.give(folder)

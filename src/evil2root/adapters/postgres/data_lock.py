@@ -15,7 +15,10 @@ LOCK_NAME = "evil2root.lock"
 USERS_NAME = "postgres.users"
 
 COMMAND_WAIT_S = 10.0
-"""How long a start waits for a short command that holds the directory; an app that holds it is not waited for."""
+"""How long a start waits for a short command that holds the directory."""
+
+APP_WAIT_S = 2.0
+"""The same for an app: a killed one keeps its lock until its memory is torn down, tens of milliseconds later."""
 
 _PAUSE_S = 0.05
 
@@ -39,11 +42,12 @@ class DataDirectoryLock:
         self._descriptor: int | None = None
 
     def acquire(self, *, role: Role) -> None:
-        """Take the lock, waiting up to `COMMAND_WAIT_S` when only a short command holds it."""
-        give_up_at = time.monotonic() + COMMAND_WAIT_S
+        """Take the lock, waiting for whoever holds it as long as its role deserves."""
+        began = time.monotonic()
         while not self._try(role):
             holder, held_as = self._holder()
-            if held_as is Role.APP or time.monotonic() > give_up_at:
+            patience = APP_WAIT_S if held_as is Role.APP else COMMAND_WAIT_S
+            if time.monotonic() - began > patience:
                 raise DataDirectoryInUse(self._data_dir, pid=holder)
             time.sleep(_PAUSE_S)
 
@@ -56,9 +60,7 @@ class DataDirectoryLock:
 
     def _try(self, role: Role) -> bool:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _try_lock(descriptor, fcntl.LOCK_EX):
             os.close(descriptor)
             return False
         os.ftruncate(descriptor, 0)
@@ -76,29 +78,35 @@ class DataDirectoryLock:
 
 
 @contextmanager
-def using_server(data_dir: Path) -> Iterator[None]:
-    """Say that a server somebody else owns is in use, so that a command which owns it waits before stopping it."""
-    descriptor = os.open(data_dir / USERS_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def using(data_dir: Path) -> Iterator[bool]:
+    """Say that a server somebody else owns is in use; False when there is none, or it is being stopped."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield
+        descriptor = os.open(data_dir / USERS_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        yield False  # no data directory yet
+        return
+    try:
+        yield _try_lock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 
 
-def wait_for_users(data_dir: Path, *, timeout_s: float) -> bool:
-    """Wait until nobody else uses the server; False when `timeout_s` passed first."""
+@contextmanager
+def unused(data_dir: Path, *, timeout_s: float) -> Iterator[bool]:
+    """Wait until nobody else uses the server and keep new users out; False when `timeout_s` passed first."""
     descriptor = os.open(data_dir / USERS_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    give_up_at = time.monotonic() + timeout_s
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > give_up_at:
-                    return False
-                time.sleep(_PAUSE_S)
-            else:
-                return True
+        give_up_at = time.monotonic() + timeout_s
+        while not (free := _try_lock(descriptor, fcntl.LOCK_EX)) and time.monotonic() < give_up_at:
+            time.sleep(_PAUSE_S)
+        yield free
     finally:
         os.close(descriptor)
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -7,65 +7,23 @@ Ways in:
 - `attach_or_start(data_dir)` for short commands, with or without the app;
 - `start(data_dir)` for code without an event loop.
 
-A server is owned by a thread of its own, for two reasons: the kernel's "stop when your parent dies" watches the
-thread that started the server, not the process; and everything here blocks.
+Everything raises a `DatabaseUnavailable`, whose message is for the operator.
 """
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import Future
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from urllib.parse import quote
 
-import asyncpg
-import structlog
-
-from evil2root.adapters.postgres.binaries import Binaries, Launcher, find_binaries, find_launcher
-from evil2root.adapters.postgres.cluster import (
-    DATABASE,
-    ROLE,
-    Layout,
-    drop_socket_dir,
-    explained,
-    make_cluster,
-    make_data_dir,
-    make_socket_dir,
-    read_state,
-    take_ownership,
-    write_state,
-)
-from evil2root.adapters.postgres.data_lock import DataDirectoryLock, Role, using_server, wait_for_users
-from evil2root.adapters.postgres.dsn import plain_dsn
+from evil2root.adapters.postgres.cluster import Layout, read_state
+from evil2root.adapters.postgres.connection import connected
+from evil2root.adapters.postgres.data_lock import Role, unused, using
 from evil2root.adapters.postgres.errors import DatabaseUnavailable, DataDirectoryInUse, ServerNotRunning
-from evil2root.adapters.postgres.postmaster import (
-    HOST,
-    Address,
-    PortTaken,
-    Postmaster,
-    StillInUse,
-    free_port,
-    running_pid,
-    stop_leftover,
-)
+from evil2root.adapters.postgres.postmaster import running_pid
+from evil2root.adapters.postgres.server import EmbeddedServer, RunningPostgres, dsn_of
 
-log = structlog.get_logger()
-
-STILL_IN_USE_S = 10.0
-"""How long a start waits for the last processes of a killed server to notice and end."""
-
-RESTARTS_MAX = 5
-"""Restarts of a server that died under a running app, within `RESTARTS_WINDOW_S`; beyond it something is broken."""
-
-RESTARTS_WINDOW_S = 60.0
-
-PORTS_MAX = 5
-"""Ports tried before giving up: each one was free a moment before."""
-
-CONNECT_TIMEOUT_S = 5.0
+__all__ = ["EmbeddedServer", "RunningPostgres", "attach", "attach_or_start", "embedded_postgres", "start"]
 
 ATTACH_OR_START_S = 15.0
 """How long a short command looks for a server that is just starting or just stopping."""
@@ -76,137 +34,6 @@ USERS_TIMEOUT_S = 30.0
 _RETRY_PAUSE_S = 0.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningPostgres:
-    """A server that answered. `dsn` carries the password, so it stays out of the representation."""
-
-    dsn: str = field(repr=False)
-    data_dir: Path
-    pid: int
-
-
-class EmbeddedServer:
-    """Owns the data directory and its server until `stop`.
-
-    When the server dies under it (killed, or out of memory) it is started again at the same address, so that a pool
-    which checks its connections recovers by itself. After `RESTARTS_MAX` deaths in a row that is given up and logged.
-    """
-
-    def __init__(self, data_dir: Path, *, role: Role = Role.APP, settings: Mapping[str, str] | None = None) -> None:
-        self._layout = Layout.of(data_dir)
-        self._role = role
-        self._settings = dict(settings or {})
-        self._lock = DataDirectoryLock(self._layout.data_dir)
-        self._started: Future[RunningPostgres] = Future()
-        self._stopping = threading.Event()
-        self._postmaster: Postmaster | None = None
-        # A daemon: when the interpreter ends without `stop`, the kernel stops the server.
-        self._thread = threading.Thread(target=self._own, name="postgres-owner", daemon=True)
-
-    def start(self) -> Future[RunningPostgres]:
-        """Begin to start; the future says where the server is, or why there is none."""
-        self._thread.start()
-        return self._started
-
-    def stop(self) -> None:
-        """Stop the server and give the data directory back; waits for both."""
-        self._stopping.set()
-        postmaster = self._postmaster
-        if postmaster is not None:
-            postmaster.stop()
-        self._thread.join()
-
-    def _own(self) -> None:
-        try:
-            with explained(self._layout.data_dir):
-                self._own_cluster()
-        except BaseException as error:
-            if self._started.done():
-                log.exception("postgres.lost", data_dir=str(self._layout.data_dir))
-            else:
-                self._started.set_exception(error)
-        finally:
-            self._lock.release()
-
-    def _own_cluster(self) -> None:
-        layout = self._layout
-        launcher = find_launcher(cluster_owner=layout.owner())
-        binaries = find_binaries()
-        make_data_dir(layout, launcher)
-        self._lock.acquire(role=self._role)
-        make_cluster(layout, launcher=launcher, binaries=binaries, durable=self._settings.get("fsync") != "off")
-        take_ownership(layout, launcher)
-        stop_leftover(layout)
-        socket_dir = make_socket_dir(layout, launcher)
-        previous = read_state(layout).get("port")
-        address = Address(
-            port=free_port(preferred=previous if isinstance(previous, int) else None), socket_dir=socket_dir
-        )
-        try:
-            self._run(address, launcher, binaries)
-        finally:
-            drop_socket_dir(layout, socket_dir)
-
-    def _run(self, address: Address, launcher: Launcher, binaries: Binaries) -> None:
-        deaths: list[float] = []
-        while not self._stopping.is_set():
-            address, postmaster = self._launch(address, launcher, binaries, movable=not self._started.done())
-            self._postmaster = postmaster
-            running = RunningPostgres(
-                dsn=dsn_of(address.socket_dir, address.port, self._layout.password()),
-                data_dir=self._layout.data_dir,
-                pid=postmaster.pid,
-            )
-            try:
-                asyncio.run(_ensure_database(running.dsn))
-            except BaseException:
-                postmaster.stop()
-                raise
-            write_state(self._layout, _state(address, postmaster))
-            if not self._started.done():
-                self._started.set_result(running)
-            else:
-                log.warning("postgres.restarted", pid=postmaster.pid, deaths=len(deaths))
-            if self._stopping.is_set():
-                postmaster.stop()
-            exit_code = postmaster.wait()
-            self._postmaster = None
-            if self._stopping.is_set():
-                break
-            now = time.monotonic()
-            deaths = [death for death in deaths if now - death < RESTARTS_WINDOW_S] + [now]
-            log.error("postgres.died", pid=postmaster.pid, exit_code=exit_code, log=str(self._layout.log_file))
-            if len(deaths) > RESTARTS_MAX:
-                log.critical("postgres.given_up", deaths=len(deaths), within_s=RESTARTS_WINDOW_S)
-                break
-        self._layout.state_file.unlink(missing_ok=True)
-
-    def _launch(
-        self, address: Address, launcher: Launcher, binaries: Binaries, *, movable: bool
-    ) -> tuple[Address, Postmaster]:
-        """Start until it stays up. Only a first start may move to another port: later the address is in use."""
-        give_up_at = time.monotonic() + STILL_IN_USE_S
-        ports_left = PORTS_MAX
-        while True:
-            postmaster = Postmaster.spawn(
-                self._layout, address=address, launcher=launcher, binaries=binaries, settings=self._settings
-            )
-            try:
-                postmaster.wait_ready()
-            except StillInUse:
-                if time.monotonic() > give_up_at:
-                    raise
-            except PortTaken:
-                ports_left -= 1
-                if ports_left == 0:
-                    raise
-                if movable:
-                    address = Address(port=free_port(preferred=None), socket_dir=address.socket_dir)
-            else:
-                return address, postmaster
-            time.sleep(_RETRY_PAUSE_S)
-
-
 def start(data_dir: Path, *, settings: Mapping[str, str] | None = None) -> tuple[EmbeddedServer, RunningPostgres]:
     """Start the server and wait for it; the caller calls `stop` on what it gets. Never from an event loop."""
     server = EmbeddedServer(data_dir, settings=settings)
@@ -214,9 +41,9 @@ def start(data_dir: Path, *, settings: Mapping[str, str] | None = None) -> tuple
 
 
 @asynccontextmanager
-async def embedded_postgres(data_dir: Path, *, role: Role = Role.APP) -> AsyncIterator[RunningPostgres]:
-    """Run the server while the block runs; raises `DatabaseUnavailable` with a sentence when it cannot."""
-    server = EmbeddedServer(data_dir, role=role)
+async def embedded_postgres(data_dir: Path) -> AsyncIterator[RunningPostgres]:
+    """Run the server while the block runs, for the app."""
+    server = EmbeddedServer(data_dir)
     try:
         yield await asyncio.wrap_future(server.start())
     finally:
@@ -233,74 +60,59 @@ async def attach(data_dir: Path) -> RunningPostgres:
         raise ServerNotRunning(msg)
     dsn = dsn_of(Path(str(state["socket_dir"])), int(state["port"]), layout.password())
     try:
-        connection = await asyncpg.connect(plain_dsn(dsn), timeout=CONNECT_TIMEOUT_S)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        msg = f"The database in {layout.data_dir} (process {pid}) does not answer: {error}."
+        async with connected(dsn):
+            return RunningPostgres(dsn=dsn, data_dir=layout.data_dir, pid=pid)
+    except DatabaseUnavailable as error:
+        msg = f"The database in {layout.data_dir} (process {pid}) does not answer: {error}"
         raise ServerNotRunning(msg) from error
-    await connection.close()
-    return RunningPostgres(dsn=dsn, data_dir=layout.data_dir, pid=pid)
 
 
 @asynccontextmanager
 async def attach_or_start(data_dir: Path) -> AsyncIterator[RunningPostgres]:
     """Use the app's server, or run one for the length of the block; for short commands.
 
-    Commands may overlap: the one that started the server waits for the others before it stops it.
+    Commands may overlap: the one that started the server waits for the others before it stops it. An app that stops
+    does not wait for commands.
     """
+    async with AsyncExitStack() as stack:
+        yield await _join_or_own(data_dir, stack)
+
+
+async def _join_or_own(data_dir: Path, stack: AsyncExitStack) -> RunningPostgres:
+    layout = Layout.of(data_dir)
     give_up_at = time.monotonic() + ATTACH_OR_START_S
     while True:
+        async with AsyncExitStack() as attempt:
+            if attempt.enter_context(using(layout.data_dir)):
+                try:
+                    running = await attach(data_dir)
+                except ServerNotRunning:
+                    pass
+                else:
+                    stack.push_async_exit(attempt.pop_all())
+                    return running
         try:
-            running = await attach(data_dir)
-        except ServerNotRunning:
-            try:
-                async with _owned_by_command(data_dir) as owned:
-                    yield owned
-            except DataDirectoryInUse:
-                if time.monotonic() > give_up_at:
-                    raise
-                await asyncio.sleep(_RETRY_PAUSE_S)
-                continue
-        else:
-            with using_server(running.data_dir):
-                yield running
-        return
+            return await stack.enter_async_context(_owned_by_command(layout.data_dir))
+        except DataDirectoryInUse:
+            if time.monotonic() > give_up_at:
+                raise
+        await asyncio.sleep(_RETRY_PAUSE_S)
 
 
 @asynccontextmanager
 async def _owned_by_command(data_dir: Path) -> AsyncIterator[RunningPostgres]:
-    async with embedded_postgres(data_dir, role=Role.COMMAND) as running:
-        try:
-            yield running
-        finally:
-            await asyncio.to_thread(wait_for_users, running.data_dir, timeout_s=USERS_TIMEOUT_S)
-
-
-def dsn_of(socket_dir: Path, port: int, password: str, *, database: str = DATABASE) -> str:
-    """Spell the address by the private socket: no TLS talk, and faster than loopback."""
-    return f"postgresql+asyncpg://{ROLE}:{quote(password, safe='')}@/{database}?host={socket_dir}&port={port}"
-
-
-def _state(address: Address, postmaster: Postmaster) -> dict[str, str | int]:
-    return {
-        "pid": postmaster.pid,
-        "host": HOST,
-        "port": address.port,
-        "socket_dir": str(address.socket_dir),
-        "user": ROLE,
-        "database": DATABASE,
-        "started_at": postmaster.started_at(),
-    }
-
-
-async def _ensure_database(dsn: str) -> None:
-    """Connect for real, and make the database when the cluster is new."""
-    address = plain_dsn(dsn)
+    server = EmbeddedServer(data_dir, role=Role.COMMAND)
     try:
-        connection = await asyncpg.connect(address, timeout=CONNECT_TIMEOUT_S)
-    except asyncpg.InvalidCatalogNameError:
-        connection = await asyncpg.connect(address, database="postgres", timeout=CONNECT_TIMEOUT_S)
-        await connection.execute(f'CREATE DATABASE "{DATABASE}" STRATEGY FILE_COPY')
-    except asyncpg.InvalidPasswordError as error:
-        msg = "The database does not know the password in its data directory: restore the file postgres/password."
-        raise DatabaseUnavailable(msg) from error
-    await connection.close()
+        running = await asyncio.wrap_future(server.start())
+    except BaseException:
+        await asyncio.to_thread(server.stop)
+        raise
+    try:
+        yield running
+    finally:
+        await asyncio.to_thread(_stop_when_unused, server, data_dir)
+
+
+def _stop_when_unused(server: EmbeddedServer, data_dir: Path) -> None:
+    with unused(data_dir, timeout_s=USERS_TIMEOUT_S):
+        server.stop()

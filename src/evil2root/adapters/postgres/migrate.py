@@ -95,8 +95,12 @@ async def _migrate(dsn: str) -> None:
             except DBAPIError as error:
                 msg = f"Another start has been migrating this database for {LOCK_TIMEOUT_S} s: wait for it to end."
                 raise MigrationNotPossible(msg) from error
+            _refuse_newer(await current(dsn))  # again, now that nobody else can move it
             await connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
             await connection.run_sync(run_alembic)
+    except DBAPIError as error:
+        msg = f"The migration to {head()} failed and left the database as it was: {error.orig}."
+        raise MigrationNotPossible(msg) from error
     finally:
         await engine.dispose()
 

@@ -163,7 +163,7 @@ class Postmaster:
             log.seek(self._log_start)
             words = log.read().decode(errors="replace")
         message = explain_output(words, self._layout.data_dir, exit_code)
-        if "pre-existing shared memory block" in words or 'lock file "postmaster.pid"' in words:
+        if "pre-existing shared memory block" in words or ('lock file "' in words and "already exists" in words):
             return StillInUse(message)
         if "could not create any TCP/IP sockets" in words or "could not create any Unix-domain sockets" in words:
             return PortTaken(message)
@@ -189,9 +189,7 @@ def stop_leftover(layout: Layout) -> None:
     """
     pid = running_pid(layout)
     if pid is None:
-        # Whoever has that number now is not ours, and would make the new server refuse. Real leftovers hold the
-        # shared memory block, whose key follows from the folder: the new server checks that as well.
-        layout.pid_file.unlink(missing_ok=True)
+        _drop_stale_pid_file(layout)
         return
     for number, patience in (
         (signal.SIGINT, FAST_STOP_S),
@@ -224,6 +222,17 @@ def free_port(*, preferred: int | None) -> int:
             return chosen
     msg = f"There is no free port on {HOST}."
     raise ServerDidNotStart(msg)
+
+
+def _drop_stale_pid_file(layout: Layout) -> None:
+    """Remove a pid file whose number belongs to somebody else by now: the new server would refuse to start.
+
+    Real leftovers hold the shared memory block, whose key follows from the folder: the new server checks that as well.
+    The file of a process that is gone is left to the new server, which knows what to do with it.
+    """
+    lines = _pid_file_lines(layout)
+    if lines and lines[0].isdigit() and Path(f"/proc/{lines[0]}").exists():
+        layout.pid_file.unlink(missing_ok=True)
 
 
 def _is_server_of(pid: int, cluster: Path) -> bool:
