@@ -123,8 +123,8 @@ def _amend(turn: Turn, order: Order) -> None:
 
 def _close(turn: Turn, position: Position, quantity: Decimal, *, reason: str, bar_attempt: int) -> None:
     order = exit_order(
-        turn, position, quantity=quantity, decision_id=position.decision_id, leg=Leg.MANUAL, reason=reason,
-        attempt=bar_attempt, bar_at=turn.at,
+        position, policy=turn.policy, at=turn.at, quantity=quantity, decision_id=position.decision_id, leg=Leg.MANUAL,
+        reason=reason, attempt=bar_attempt, bar_at=turn.at,
     )  # fmt: skip
     answer = judge_exit(order, position=position)
     assert isinstance(answer, Approved), "the quantity was checked"

@@ -9,6 +9,7 @@ from evil2root.domain.book.positions import Position
 from evil2root.domain.core.ids import client_order_id
 from evil2root.domain.core.money import Quantity
 from evil2root.domain.kernel.actions import Cancel, KeepDecision, KeepOrder, Submit
+from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.domain.kernel.state import Turn
 from evil2root.domain.risk.gate import Approved, judge_exit
@@ -20,21 +21,27 @@ def leave(turn: Turn, decision: Decision, position: Position) -> None:
         why = f"An exit from {position.symbol} is already working."
         turn.do(KeepDecision(decision=replace(decision, outcome=Outcome.WAITING, why_not=why)))
         return
+    concluded, approved = judged_exit(decision, position, policy=turn.policy, at=turn.at)
+    turn.do(KeepDecision(decision=concluded))
+    if approved is not None:
+        send(turn, approved)
+        cancel_entries(turn, position.symbol, why="the position is being closed")
+
+
+def judged_exit(
+    decision: Decision, position: Position, *, policy: Policy, at: datetime
+) -> tuple[Decision, Approved | None]:
+    """Judge the exit a decision wants: the decision as it ends, and the order if it may be sent. Pure."""
     order = exit_order(
-        turn, position, quantity=position.size, decision_id=decision.id, leg=Leg.EXIT, reason="signal", attempt=1,
-        bar_at=decision.bar.opened_at,
+        position, policy=policy, at=at, quantity=position.size, decision_id=decision.id, leg=Leg.EXIT,
+        reason="signal", attempt=1, bar_at=decision.bar.opened_at,
     )  # fmt: skip
     answer = judge_exit(order, position=position)
     kept = replace(decision, checks=answer.checks)
     if isinstance(answer, Approved):
-        turn.do(
-            KeepDecision(decision=replace(kept, outcome=Outcome.EXIT_ORDERED, order_ids=(order.client_order_id,),
-                                          why_not=None))
-        )  # fmt: skip
-        send(turn, answer)
-        cancel_entries(turn, position.symbol, why="the position is being closed")
-    else:
-        turn.do(KeepDecision(decision=replace(kept, outcome=Outcome.REFUSED, why_not=answer.reason)))
+        done = replace(kept, outcome=Outcome.EXIT_ORDERED, order_ids=(order.client_order_id,), why_not=None)
+        return done, answer
+    return replace(kept, outcome=Outcome.REFUSED, why_not=answer.reason), None
 
 
 def is_leaving(turn: Turn, symbol: str) -> bool:
@@ -43,19 +50,19 @@ def is_leaving(turn: Turn, symbol: str) -> bool:
 
 
 def exit_order(  # noqa: PLR0913 - the parts of an order
-    turn: Turn, position: Position, *, quantity: Decimal, decision_id: str, leg: Leg, reason: str, attempt: int,
-    bar_at: datetime,
+    position: Position, *, policy: Policy, at: datetime, quantity: Decimal, decision_id: str, leg: Leg, reason: str,
+    attempt: int, bar_at: datetime,
 ) -> Order:  # fmt: skip
     """Return a reduce-only market order for `quantity` of a position."""
     name = client_order_id(
-        account=turn.policy.account, strategy=turn.policy.strategy.name, symbol=position.symbol, bar=bar_at,
-        leg=leg.value, attempt=attempt,
+        account=policy.account, strategy=policy.strategy.name, symbol=position.symbol, bar=bar_at, leg=leg.value,
+        attempt=attempt,
     )  # fmt: skip
     return Order(
-        client_order_id=name, decision_id=decision_id, account=turn.policy.account,
-        strategy=turn.policy.strategy.name, symbol=position.symbol, side=position.side.opposite,
-        kind=OrderKind.MARKET, leg=leg, quantity=Quantity(quantity), price=None, reduce_only=True, reason=reason,
-        created_at=turn.at, updated_at=turn.at, bar_at=bar_at, attempt=attempt,
+        client_order_id=name, decision_id=decision_id, account=policy.account, strategy=policy.strategy.name,
+        symbol=position.symbol, side=position.side.opposite, kind=OrderKind.MARKET, leg=leg,
+        quantity=Quantity(quantity), price=None, reduce_only=True, reason=reason, created_at=at, updated_at=at,
+        bar_at=bar_at, attempt=attempt,
     )  # fmt: skip
 
 

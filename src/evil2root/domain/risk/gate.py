@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from evil2root.domain.book.orders import Order
+from evil2root.domain.book.orders import Order, OrderState
 from evil2root.domain.book.positions import Position
 from evil2root.domain.core.instrument import Instrument
 from evil2root.domain.core.side import Side
@@ -87,6 +87,17 @@ def judge_exit(order: Order, *, position: Position | None) -> Approved | Refused
         advice="an exit must be marked reduce-only",
     )  # fmt: skip
     return _answer(order, (check, flag))
+
+
+def approved_before(order: Order) -> Approved:
+    """Give back the approval of an order that was committed as sent before a crash, so that it can be sent again.
+
+    Raises `ValueError` for an order in any other state: it would go round the limits.
+    """
+    if order.state not in (OrderState.SENDING, OrderState.UNKNOWN):
+        msg = f"Order {order.client_order_id} is {order.state}; only one that was being sent is sent again."
+        raise ValueError(msg)
+    return Approved(order=order, checks=())
 
 
 def _answer(order: Order, checks: tuple[Check, ...]) -> Approved | Refused:

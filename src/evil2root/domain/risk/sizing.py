@@ -46,7 +46,19 @@ class CashFraction:
             raise ValueError(msg)
 
 
-Sizing = RiskAtStop | FixedUnits | CashFraction
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapitalShare:
+    """A share of what the owner paid in, costs included: equal parts stay equal however many are bought already."""
+
+    capital_frac: Decimal
+
+    def __post_init__(self) -> None:
+        if not 0 < self.capital_frac <= 1:
+            msg = f"capital_frac is {self.capital_frac}; it must be above 0 and at most 1."
+            raise ValueError(msg)
+
+
+Sizing = RiskAtStop | FixedUnits | CashFraction | CapitalShare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +84,8 @@ class Exposure:
     slippage_frac: Decimal
     asked_at_open: bool = False
     """True when the price is the open that is traded at, false when it is the close before."""
+    capital: Decimal = ZERO
+    """What the owner paid in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +160,11 @@ def _wish(proposal: Proposal, price: Decimal, exposure: Exposure, method: Sizing
             units = share * exposure.cash / (price * (1 + exposure.fee_frac))
             detail = f"{share} x {exposure.cash} / ({price} x {1 + exposure.fee_frac})"
             return units, [Line(label="Share of cash", detail=detail, quantity=units)]
+        case CapitalShare(capital_frac=share):
+            unit = price * (1 + exposure.fee_frac + exposure.slippage_frac)
+            units = share * exposure.capital / unit
+            detail = f"{share:.6g} x {exposure.capital} / {unit:.6g} a unit, costs included"
+            return units, [Line(label="Share of capital", detail=detail, quantity=units)]
 
 
 def _caps(proposal: Proposal, price: Decimal, exposure: Exposure, limits: Limits) -> list[tuple[str, str, Decimal]]:

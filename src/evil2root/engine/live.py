@@ -1,0 +1,227 @@
+"""The live engine: one inbox with one consumer, fed by supervised tasks. Paper, replay and live run this."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+
+import polars as pl
+import structlog
+
+from evil2root.domain.core.clock import Clock
+from evil2root.domain.decision.verdict import Validator
+from evil2root.domain.execution.broker import Answer, Broker, SimulatedVenue
+from evil2root.domain.execution.venue import Phase
+from evil2root.domain.kernel.actions import Reply, Validate
+from evil2root.domain.kernel.events import (
+    BarsClosed,
+    Deposited,
+    Event,
+    FillArrived,
+    HaltAsked,
+    SessionOpened,
+    VerdictArrived,
+)
+from evil2root.domain.kernel.journal import Journal
+from evil2root.domain.kernel.policy import Policy
+from evil2root.domain.market.bars import Bar
+from evil2root.domain.market.sources import BarFeed, BarGroup, BarStore
+from evil2root.engine.changes import ChangeLog
+from evil2root.engine.desk import Phase as EnginePhase
+from evil2root.engine.observe import evidence_at
+from evil2root.engine.perform import Performer, answered
+from evil2root.engine.recover import recover
+
+log = structlog.get_logger()
+
+INBOX_MAX = 1_000
+"""Events waiting for the kernel. A full inbox stops the feed; it drops nothing."""
+
+URGENT, ASKED, ANSWER, BARS = range(4)
+"""Whoever is lower goes first: a halt beats everything behind it."""
+
+
+@dataclass(order=True)
+class _Item:
+    rank: int
+    sequence: int
+    what: Event | BarGroup = field(compare=False)
+    done: "asyncio.Future[Reply | None]" = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What the engine needs of the world."""
+
+    journal: Journal
+    broker: Broker
+    venue: SimulatedVenue | None
+    """The broker's own play of the bars, when it is a simulated one."""
+    validator: Validator
+    feed: BarFeed
+    bars: BarStore
+    clock: Clock
+
+
+class Engine:
+    """Trades. `run` recovers, then works until the feed ends and beyond, until it is cancelled."""
+
+    def __init__(self, *, policy: Policy, ports: Ports, opening: Deposited, changes: ChangeLog) -> None:
+        self.policy = policy
+        self.changes = changes
+        self.phase = EnginePhase.STARTING
+        self.says = "The engine has not started yet."
+        self.shown = 0
+        self.finished = False
+        self.step_ms = 0.0
+        self._ports = ports
+        self._opening = opening
+        self._performer = Performer(
+            policy=policy, journal=ports.journal, broker=ports.broker, clock=ports.clock, changes=changes
+        )
+        self._inbox: asyncio.PriorityQueue[_Item] = asyncio.PriorityQueue(INBOX_MAX)
+        self._numbers = count()
+        self._series: dict[str, pl.DataFrame] = {}
+        self._unanswered = 0
+        self._feeding: asyncio.Task[None] | None = None
+        self._busy = asyncio.Lock()
+        self._settled = asyncio.Event()
+        self._settled.set()
+
+    @property
+    def performer(self) -> Performer:
+        """The owner of the state."""
+        return self._performer
+
+    @property
+    def waiting(self) -> int:
+        """Events in the inbox."""
+        return self._inbox.qsize()
+
+    async def run(self) -> None:
+        """Recover, then trade. Ends only by cancellation or by an error nobody expected."""
+        self.phase, self.says = EnginePhase.RECOVERING, "Comparing the books with the broker."
+        diverged = await recover(
+            self._performer, journal=self._ports.journal, broker=self._ports.broker, opening=self._opening
+        )
+        await self._load_series()
+        if diverged:
+            found = "; ".join(f"{d.what}: ours {d.ours}, the broker's {d.theirs}" for d in diverged)
+            self.phase, self.says = EnginePhase.DIVERGED, f"Our books and the broker's differ. {found}."
+            log.error("recovery.diverged", differences=found)
+            await self._performer.turn(HaltAsked(by="recovery", reason=self.says, at=self._ports.clock.now()))
+        else:
+            self.phase, self.says = EnginePhase.READY, ""
+            log.info("engine.ready", decisions=self._performer.state.carry.decisions)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._consume(tasks), name="kernel")
+                if not diverged:
+                    self._feeding = tasks.create_task(self._feed(), name="feed")
+        finally:
+            self.phase, self.says = EnginePhase.STOPPED, "The engine has stopped."
+
+    async def drain(self) -> None:
+        """Stop the feed and let what is being worked on finish; `run` may be cancelled afterwards."""
+        if self._feeding is not None:
+            self._feeding.cancel()
+        await self._busy.acquire()
+
+    async def ask(self, event: Event, *, urgent: bool = False) -> Reply:
+        """Put what a person asks into the inbox and wait for the answer."""
+        reply = await self._put(URGENT if urgent else ASKED, event)
+        return reply or Reply(done=False, says="Nothing came of it.")
+
+    async def _put(self, rank: int, what: Event | BarGroup) -> Reply | None:
+        done: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
+        await self._inbox.put(_Item(rank, next(self._numbers), what, done))
+        return await done
+
+    async def _feed(self) -> None:
+        """Bring bars, one group after another: the next when all that came of the last one is settled."""
+        after = self._performer.state.carry.closed_at or self._opening.at
+        async for group in self._ports.feed.groups(after):
+            await self._put(BARS, group)
+            await self._settled.wait()
+        self.finished = True
+        log.info("feed.finished", shown=self.shown)
+
+    async def _consume(self, tasks: asyncio.TaskGroup) -> None:
+        """Work through the inbox: the only place where the state changes."""
+        while True:
+            item = await self._inbox.get()
+            async with self._busy:
+                reply = await self._work(item.what, tasks)
+            if not item.done.done():
+                item.done.set_result(reply)
+
+    async def _work(self, what: Event | BarGroup, tasks: asyncio.TaskGroup) -> Reply | None:
+        if isinstance(what, BarGroup):
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            await self._play(what, tasks)
+            self.shown += len(what.bars)
+            self.step_ms = (loop.time() - began) * 1_000
+            return None
+        reply = await self._turn(what, tasks)
+        if isinstance(what, VerdictArrived):
+            self._unanswered -= 1
+            if self._unanswered == 0:
+                self._settled.set()
+        return reply
+
+    async def _turn(self, event: Event, tasks: asyncio.TaskGroup) -> Reply | None:
+        challenges, reply = await self._performer.turn(event)
+        for challenge in challenges:
+            self._unanswered += 1
+            self._settled.clear()
+            tasks.create_task(self._challenge(challenge), name=f"verdict {challenge.proposal.decision_id}")
+        return reply
+
+    async def _challenge(self, action: Validate) -> None:
+        verdict = await self._ports.validator.challenge(action.proposal, action.evidence)
+        at = self._ports.clock.now()
+        await self._put(ANSWER, VerdictArrived(decision_id=action.proposal.decision_id, verdict=verdict, at=at))
+
+    async def _play(self, group: BarGroup, tasks: asyncio.TaskGroup) -> None:
+        """Work through the bars that close together: exits and entries at the open, the inside, the close."""
+        bars = {bar.symbol: bar for bar in group.bars}
+        await self._phase(Phase.EXITS, bars, group.closed_at, tasks)
+        if self._performer.state.awaiting:
+            opened = min(bar.opened_at for bar in group.bars)
+            await self._turn(SessionOpened(at=opened, opens={s: b.open for s, b in bars.items()}), tasks)
+        await self._phase(Phase.ENTRIES, bars, group.closed_at, tasks)
+        await self._phase(Phase.INSIDE, bars, group.closed_at, tasks)
+        evidence = []
+        for bar in group.bars:
+            frame = self._series[bar.symbol] = _with(self._series.get(bar.symbol), bar)
+            evidence.append(
+                await asyncio.to_thread(
+                    evidence_at, self.policy.strategy, frame, symbol=bar.symbol, interval=bar.interval, first_index=0
+                )
+            )
+        await self._turn(BarsClosed(at=group.closed_at, evidence=tuple(evidence)), tasks)
+
+    async def _phase(self, phase: Phase, bars: Mapping[str, Bar], at: datetime, tasks: asyncio.TaskGroup) -> None:
+        if self._ports.venue is None:
+            return
+        for event in await self._ports.venue.play(phase, bars, at):
+            told = answered(event) if isinstance(event, Answer) else FillArrived(fill=event)
+            await self._turn(told, tasks)
+
+    async def _load_series(self) -> None:
+        """Load the bars up to where the account stands; the feed brings the rest."""
+        until = self._performer.state.carry.closed_at or self._opening.at
+        for symbol in self.policy.instruments:
+            self._series[symbol] = await self._ports.bars.series(symbol, self.policy.interval, until=until)
+
+
+def _with(frame: pl.DataFrame | None, bar: Bar) -> pl.DataFrame:
+    row = {
+        "opened_at": [bar.opened_at], "closed_at": [bar.closed_at], "open": [bar.open], "high": [bar.high],
+        "low": [bar.low], "close": [bar.close], "volume": [bar.volume],
+    }  # fmt: skip
+    times = {"opened_at": pl.Datetime("us", "UTC"), "closed_at": pl.Datetime("us", "UTC")}
+    one = pl.DataFrame(row, schema_overrides=times)
+    return one if frame is None or not frame.height else pl.concat([frame, one], rechunk=True)
