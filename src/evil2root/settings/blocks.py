@@ -1,0 +1,196 @@
+"""The groups of settings. Defaults of trading rules are the domain's own, so that they are written once."""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from evil2root.domain.decision.factors import Challenge
+from evil2root.domain.decision.strategies.fusion import ENTRY_THRESHOLD
+from evil2root.domain.execution.costs import Costs
+from evil2root.domain.execution.exits import Exits, TrailKind
+from evil2root.domain.kernel.profiles import ANSWER_WITHIN
+from evil2root.domain.risk.limits import Limits
+from evil2root.domain.risk.sizing import RiskAtStop
+from evil2root.domain.signals.panel import DEFAULT_WEIGHTS
+from evil2root.settings.kinds import (
+    Amount,
+    Atrs,
+    AtrsOrNone,
+    Frac,
+    FracOrNone,
+    Multiple,
+    Names,
+    PaidIn,
+    Seconds,
+    Speed,
+    Web,
+    Weight,
+)
+
+_LIMITS, _EXITS, _COSTS, _CHALLENGE = Limits(), Exits(), Costs(), Challenge()
+_WEIGHTS = dict(DEFAULT_WEIGHTS.by_source)
+
+
+class Block(BaseModel):
+    """A group of settings: frozen, and without room for names it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ReplaySettings(Block):
+    """Recorded history played as if it were live."""
+
+    path: Path | None = None
+    """A folder of SYMBOL_INTERVAL.csv files; none is the packaged history."""
+    speed: Speed = 1.0
+    loop: bool = False
+
+
+class PaperSettings(Block):
+    """The simulated broker's account."""
+
+    cash: PaidIn = Decimal(100_000)
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+
+
+class RiskSettings(Block):
+    """Limits; fractions are of equity at the last close, `none` switches a limit off where it may be."""
+
+    risk_per_trade_frac: Annotated[Decimal, Field(gt=0, le=1)] = RiskAtStop().risk_per_trade_frac
+    per_symbol_frac: Multiple = _LIMITS.per_symbol_frac
+    gross_frac: Multiple = _LIMITS.gross_frac
+    cash_reserve_frac: Frac = _LIMITS.cash_reserve_frac
+    positions_max: Annotated[int, Field(ge=0, le=10_000)] = _LIMITS.positions_max
+    daily_loss_frac: FracOrNone = _LIMITS.daily_loss_frac
+    volume_share_frac: FracOrNone = _LIMITS.volume_share_frac
+    short_allowed: bool = _LIMITS.short_allowed
+
+
+class ExecutionSettings(Block):
+    """Exits and patience."""
+
+    quarantine_s: Seconds = 60.0
+    """How long an order of unknown outcome is looked for before it may be called not placed."""
+    stop_atr: AtrsOrNone = _EXITS.stop_atr
+    target_atr: AtrsOrNone = _EXITS.target_atr
+    trail: TrailKind = _EXITS.trail
+    trail_arm_frac: Frac = _EXITS.trail_arm_frac
+    trail_frac: Frac = _EXITS.trail_frac
+    trail_atr: Atrs = _EXITS.trail_atr
+    answer_within_s: Seconds = ANSWER_WITHIN.total_seconds()
+
+
+class CostsSettings(Block):
+    """What the simulated venue charges."""
+
+    fee_frac: Frac = _COSTS.fee_frac
+    fee_minimum: Amount = _COSTS.fee_minimum
+    slippage_bps: Annotated[Decimal, Field(ge=0, le=10_000)] = _COSTS.slippage_bps
+    volume_share_frac: FracOrNone = _COSTS.volume_share_frac
+
+
+class ValidationSettings(Block):
+    """How hard proposals are challenged. The four weights sum to 1."""
+
+    threshold: Weight = _CHALLENGE.threshold
+    reward_to_risk_min: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = _CHALLENGE.reward_to_risk_min
+    age_max_s: Seconds = _CHALLENGE.age_max.total_seconds()
+    on_llm_failure: Literal["reject", "rules"] = "reject"
+    trend_weight: Weight = _CHALLENGE.trend_weight
+    reward_weight: Weight = _CHALLENGE.reward_weight
+    conviction_weight: Weight = _CHALLENGE.conviction_weight
+    freshness_weight: Weight = _CHALLENGE.freshness_weight
+
+
+class SignalsSettings(Block):
+    """Default weights of the sources, summing to 1, and how strong a view must be."""
+
+    trend_following_weight: Weight = _WEIGHTS["trend_following"]
+    mean_reversion_weight: Weight = _WEIGHTS["mean_reversion"]
+    breakout_weight: Weight = _WEIGHTS["breakout"]
+    entry_threshold: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = ENTRY_THRESHOLD
+
+
+class OpenRouterSettings(Block):
+    """Reserved: the LLM's gateway."""
+
+    api_key: SecretStr | None = None
+    base_url: Web = "https://openrouter.ai/api/v1"
+    models: Names = (
+        "~anthropic/claude-sonnet-latest",
+        "anthropic/claude-sonnet-5",
+        "~anthropic/claude-haiku-latest",
+    )
+    timeout_s: Seconds = 30.0
+    daily_budget_usd: Amount = Decimal(5)
+
+
+class TelegramSettings(Block):
+    """Reserved: the Telegram face."""
+
+    token: SecretStr | None = None
+    chat_ids: Names = ()
+    base_url: Web = "https://api.telegram.org"
+
+
+class AlpacaSettings(Block):
+    """Reserved: the Alpaca broker. `base_url` is the address without `/v2`."""
+
+    api_key: SecretStr | None = None
+    api_secret: SecretStr | None = None
+    base_url: Web = "https://paper-api.alpaca.markets"
+    data_url: Web = "https://data.alpaca.markets"
+
+
+class YfinanceSettings(Block):
+    """Reserved: prices by yfinance."""
+
+    base_url: Web = "https://query2.finance.yahoo.com"
+
+
+class NewsapiSettings(Block):
+    """Reserved: headlines."""
+
+    api_key: SecretStr | None = None
+    base_url: Web = "https://newsapi.org"
+
+
+class RedditSettings(Block):
+    """Reserved: posts."""
+
+    client_id: SecretStr | None = None
+    client_secret: SecretStr | None = None
+    base_url: Web = "https://oauth.reddit.com"
+
+
+class StocktwitsSettings(Block):
+    """Reserved: posts."""
+
+    base_url: Web = "https://api.stocktwits.com"
+
+
+class LogSettings(Block):
+    """What is written to standard error, and how."""
+
+    format: Literal["auto", "console", "json"] = "auto"
+    """`auto` is `console` on a terminal, else `json`."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class HttpSettings(Block):
+    """The pages and the API."""
+
+    host: Annotated[str, Field(min_length=1, max_length=253)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    """0 takes any free port."""
+    secure_cookies: bool = False
+    """True behind TLS: cookies are then never sent in the clear."""
+    session_hours: Annotated[int, Field(ge=1, le=24 * 90)] = 24 * 7
+
+    @property
+    def session_length(self) -> timedelta:
+        """How long a sign-in lasts."""
+        return timedelta(hours=self.session_hours)
