@@ -113,7 +113,7 @@ def run_alembic(connection: object, *, target: str = "head") -> None:
     connection
         A synchronous SQLAlchemy connection, as `AsyncConnection.run_sync` hands over.
     target
-        A revision; lower than the database's runs the downgrades.
+        A revision or `head` to go up to; `base` or a step like `-1` goes down.
     """
     from alembic.config import Config  # noqa: PLC0415
 
