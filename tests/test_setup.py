@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -128,3 +129,12 @@ class TestScript:
         answer = subprocess.run([SCRIPT, "help"], capture_output=True, text=True, check=True)
 
         assert [word for word in ("demo", "test", "check", "setup") if f"\n  {word}" not in answer.stdout] == []
+
+    @pytest.mark.parametrize(
+        ("options", "spread"),
+        [([], True), (["-q", "--maxfail=1"], True), (["tests/domain"], False), (["-n0"], False), (["--pdb"], False)],
+    )
+    def test_spreads_the_whole_suite_alone_over_the_cores(self, options: list[str], spread: bool) -> None:
+        workers = runpy.run_path(str(SCRIPT))["workers"](options)
+
+        assert (workers[:1] == ["-n"]) is spread
