@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 
 from evil2root.domain.core.clock import Clock
 from evil2root.engine.identity import (
+    PRE_COOKIE,
     SCOPE_OF,
+    SESSION_COOKIE,
     AccessError,
     AccessStore,
     ApiKey,
@@ -29,6 +31,8 @@ from evil2root.engine.identity import (
 )
 
 __all__ = [
+    "PRE_COOKIE",
+    "SESSION_COOKIE",
     "Access",
     "AccessError",
     "AccessStore",

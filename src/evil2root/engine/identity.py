@@ -5,6 +5,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
+SESSION_COOKIE = "e2r_session"
+"""Holds a session's token. Set it HttpOnly, SameSite=Lax, path `/`, and Secure when `request.state.secure`."""
+PRE_COOKIE = "e2r_pre"
+"""Held by whoever looks at the sign-in page; the API's guard sets it."""
+
 
 class Role(StrEnum):
     """What a person or a key may do; each role may all that the ones before it may."""

@@ -1,0 +1,78 @@
+"""What routes ask of a request: the desk, the caller, and their right to do what they ask."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request
+from fastapi.security import HTTPBearer
+
+from evil2root.api.problems import Problem, ProblemOut
+from evil2root.domain.core.instrument import SYMBOL
+from evil2root.engine.access import Access, Identity, Role
+from evil2root.engine.desk import Desk
+from evil2root.engine.reads import PAGE_MAX
+
+BEARER = HTTPBearer(auto_error=False, description="An API key, `e2r_...`; pages use their session cookie instead.")
+"""Says in the OpenAPI what the guard has checked before any route is reached."""
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    401: {"model": ProblemOut, "description": "Nobody known asks"},
+    403: {"model": ProblemOut, "description": "Not with this role, or without the form's token"},
+    422: {"model": ProblemOut, "description": "A parameter or field is not as it must be"},
+    503: {"model": ProblemOut, "description": "Starting, or the database is away"},
+}
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": ProblemOut, "description": "No such thing"}}
+CONFLICT: dict[int | str, dict[str, Any]] = {409: {"model": ProblemOut, "description": "Can't be done as things are"}}
+
+
+def _desk(request: Request) -> Desk:
+    desk: Desk | None = getattr(request.app.state, "desk", None)
+    if desk is None:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Starting: try again in a moment.")
+    return desk
+
+
+def _access(request: Request) -> Access:
+    access: Access = request.app.state.access  # the guard let nobody in without it
+    return access
+
+
+def _caller(request: Request) -> Identity:
+    identity: Identity | None = request.state.identity
+    if identity is None:
+        raise Problem(HTTPStatus.UNAUTHORIZED, "Sign in, or send an API key as Authorization: Bearer e2r_...")
+    return identity
+
+
+def _origin(request: Request) -> str:
+    origin: str = request.state.origin
+    return origin
+
+
+DeskDep = Annotated[Desk, Depends(_desk)]
+AccessDep = Annotated[Access, Depends(_access)]
+CallerDep = Annotated[Identity, Depends(_caller)]
+OriginDep = Annotated[str, Depends(_origin)]
+"""The caller's address, for the audit."""
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Items a page has at most.")]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before.")]
+SymbolQuery = Annotated[
+    str | None, Query(pattern=rf"^{SYMBOL.pattern}$", description="Only this symbol.", examples=["AAPL"])
+]
+
+
+def needs(role: Role) -> Callable[[Identity], None]:
+    """Make a dependency that answers 403 to who may not do what asks for `role`."""
+
+    def check(caller: CallerDep) -> None:
+        if not caller.may(role):
+            scopes = f" with the scopes {' '.join(sorted(caller.scopes))}" if caller.scopes else ""
+            raise Problem(
+                HTTPStatus.FORBIDDEN, f"{caller.name} is a {caller.role}{scopes}; this needs the right of a {role}."
+            )
+
+    return check
+
+
+VIEWER, TRADER, ADMIN = Depends(needs(Role.VIEWER)), Depends(needs(Role.TRADER)), Depends(needs(Role.ADMIN))

@@ -1,0 +1,87 @@
+"""Requests that move money or start work are carried out once, however often they are sent."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, Header, Request
+from starlette.responses import Response
+
+from evil2root.api.deps import CallerDep
+from evil2root.api.problems import MEDIA_TYPE, Problem, ProblemOut
+from evil2root.api.values import Out
+from evil2root.engine.idempotency import Again, Asked, Clash, First, Once
+
+log = structlog.get_logger(__name__)
+
+KEY_PATTERN = r"^[\x21-\x7e]{1,255}$"
+
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        pattern=KEY_PATTERN,
+        min_length=1,
+        max_length=255,
+        description="Your name for this request. Sent again with the same body, it gives the first answer.",
+        examples=["close-AAPL-2026-01-05"],
+    ),
+]
+
+
+class OnceOnly:
+    """One request with its key."""
+
+    def __init__(self, once: Once, asked: Asked) -> None:
+        self._once = once
+        self._asked = asked
+
+    async def run(self, work: Callable[[], Awaitable[Out]]) -> Response:
+        """Carry `work` out unless it was before. A refusal (`Problem`) is an answer too, and is kept."""
+        match await self._once.begin(self._asked):
+            case Clash(says=says):
+                raise Problem(HTTPStatus.CONFLICT, says)
+            case Again(status=status, answer=answer):
+                return _response(status, answer, again=True)
+            case First():
+                return await self._first(work)
+
+    async def _first(self, work: Callable[[], Awaitable[Out]]) -> Response:
+        path = self._asked.path.partition(" ")[2]
+        try:
+            answer = (await work()).model_dump_json()
+            status = HTTPStatus.OK
+        except Problem as refused:
+            status = HTTPStatus(refused.status)
+            answer = _problem(status, refused.detail, path)
+        except Exception:
+            detail = "The first try broke off, and what it did is not known: look at what is there, then use a new key."
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            await self._once.finish(self._asked, status=status, answer=_problem(status, detail, path))
+            raise
+        await self._once.finish(self._asked, status=status, answer=answer)
+        return _response(status, answer, again=False)
+
+
+async def _once_only(request: Request, caller: CallerDep, key: IdempotencyKey) -> OnceOnly:
+    once: Once = request.app.state.once
+    path = f"{request.method} {request.url.path}"
+    body = request.scope["state"].get("body", b"")
+    hashed = hashlib.sha256(body + b"?" + request.scope.get("query_string", b"")).hexdigest()
+    return OnceOnly(once, Asked(key=key, actor=caller.name, path=path, body_hash=hashed))
+
+
+OnceDep = Annotated[OnceOnly, Depends(_once_only)]
+
+
+def _problem(status: HTTPStatus, detail: str, path: str) -> str:
+    out = ProblemOut(title=status.phrase, status=status, detail=detail, instance=path)
+    return out.model_dump_json(exclude_none=True)
+
+
+def _response(status: int, answer: str, *, again: bool) -> Response:
+    headers = {"Idempotency-Replayed": "true"} if again else None
+    media_type = "application/json" if status < HTTPStatus.BAD_REQUEST else MEDIA_TYPE
+    return Response(answer, status_code=status, media_type=media_type, headers=headers)
