@@ -1,0 +1,200 @@
+"""The desk over a running engine: reads go to the read side, commands through the engine's inbox, and into the audit."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+import polars as pl
+
+from evil2root.domain.core.clock import Clock
+from evil2root.domain.core.money import Price
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.kernel.actions import Reply
+from evil2root.domain.kernel.events import CancelAsked, CloseAsked, Event, HaltAsked, ResumeAsked, StopMoveAsked
+from evil2root.domain.kernel.policy import Policy
+from evil2root.domain.kernel.record import Decision
+from evil2root.domain.kernel.state import State
+from evil2root.engine.changes import ChangeLog
+from evil2root.engine.desk import FeedState, Phase, Recomputed, Status
+from evil2root.engine.live import Engine
+from evil2root.engine.reads import Reads
+from evil2root.engine.replaying import recompute
+
+ANSWER_WITHIN_S = 10.0
+"""How long a person waits for the engine. What was asked stays in the inbox and is still done."""
+
+
+class AuditLog(Protocol):
+    """Append-only record of sensitive actions."""
+
+    async def write(  # noqa: PLR0913 - the columns of the log
+        self, *, at: datetime, actor: str, origin: str, action: str, subject: str, before: str | None, after: str | None
+    ) -> None: ...
+
+
+class WindowStore(Protocol):
+    """Bars as a decision saw them."""
+
+    async def window(self, symbol: str, interval: Interval, *, start: datetime, until: datetime) -> pl.DataFrame:
+        """Return adjusted bars opened at or after `start` and closed at or before `until`, oldest first."""
+        ...
+
+
+class PolicyBook(Protocol):
+    """The policies decisions were made by, found again by their digest."""
+
+    async def find(self, digest: str) -> Policy | None: ...
+
+
+class TradingDesk:
+    """What pages, the API and the command line talk to."""
+
+    def __init__(  # noqa: PLR0913 - its parts
+        self, *, engine: Engine, reads: Reads, windows: WindowStore, policies: PolicyBook, audit: AuditLog,
+        clock: Clock, machine_clock: Clock, facts: "Facts", settings: Callable[[], Mapping[str, object]],
+    ) -> None:  # fmt: skip
+        self._engine = engine
+        self._reads = reads
+        self._windows = windows
+        self._policies = policies
+        self._audit = audit
+        self._clock = clock
+        self._machine_clock = machine_clock
+        self._facts = facts
+        self._settings = settings
+
+    @property
+    def reads(self) -> Reads:
+        """The read side."""
+        return self._reads
+
+    @property
+    def policy(self) -> Policy:
+        """The rules in force."""
+        return self._engine.policy
+
+    @property
+    def state(self) -> State:
+        """The account as the kernel has it."""
+        return self._engine.performer.state
+
+    def status(self) -> Status:
+        """Is the bot trading, and how is it?"""
+        engine, facts, state = self._engine, self._facts, self.state
+        trouble = engine.performer.trouble
+        phase, says = (Phase.DATABASE, trouble) if trouble else (engine.phase, engine.says)
+        carry = state.carry
+        return Status(
+            phase=phase, says=says, mode=facts.mode, broker=facts.broker, strategy=self.policy.strategy.name,
+            simulated=facts.simulated, now=self._clock.now() if carry.closed_at is None else max(
+                self._clock.now(), carry.closed_at), started_at=facts.started_at, version=facts.version, carry=carry,
+            portfolio=state.portfolio, inbox=engine.waiting, step_ms=engine.step_ms,
+            feed=FeedState(
+                source=facts.feed_source, origin=facts.feed_origin, last_bar_at=carry.closed_at,
+                finished=engine.finished, speed=facts.feed_speed, shown=facts.shown(carry.closed_at),
+                total=facts.feed_total,
+            ),
+        )  # fmt: skip
+
+    async def recompute(self, decision_id: str) -> Recomputed | None:
+        """Recompute a stored decision from what was stored."""
+        stored = await self._reads.decision(decision_id)
+        return None if stored is None else await recomputed(stored, windows=self._windows, policies=self._policies)
+
+    async def halt(self, *, by: str, origin: str, reason: str, cancel: bool, flatten: bool) -> Reply:
+        """Stop entries, and more if asked."""
+        event = HaltAsked(by=by, reason=reason, at=self._now(), cancel=cancel, flatten=flatten)
+        after = "flatten" if flatten else "cancel" if cancel else "pause"
+        return await self._do(event, by, origin, "halt", "trading", after=f"{after}: {reason}", urgent=True)
+
+    async def resume(self, *, by: str, origin: str, reason: str) -> Reply:
+        """End a halt."""
+        if not reason.strip():
+            return Reply(done=False, says="Say why trading may go on: the reason is kept in the audit log.")
+        event = ResumeAsked(by=by, reason=reason, at=self._now())
+        return await self._do(event, by, origin, "resume", "trading", after=reason)
+
+    async def close(self, symbol: str, *, by: str, origin: str, quantity: Decimal | None) -> Reply:
+        """Close a position or a part of it."""
+        event = CloseAsked(symbol=symbol, by=by, at=self._now(), attempt=1, quantity=quantity)
+        after = "all" if quantity is None else str(quantity)
+        return await self._do(event, by, origin, "close", f"position:{symbol}", after=after)
+
+    async def cancel(self, client_order_id: str, *, by: str, origin: str) -> Reply:
+        """Cancel a working order."""
+        event = CancelAsked(client_order_id=client_order_id, by=by, at=self._now())
+        return await self._do(event, by, origin, "cancel", f"order:{client_order_id}", after=None)
+
+    async def move_guards(
+        self, symbol: str, *, by: str, origin: str, stop: Price | None, target: Price | None
+    ) -> Reply:
+        """Move a stop (only tighter) or a target."""
+        event = StopMoveAsked(symbol=symbol, by=by, at=self._now(), stop=stop, target=target)
+        held = self.state.portfolio.positions.get(symbol)
+        before = f"stop {held.stop}, target {held.target}" if held is not None else None
+        return await self._do(
+            event, by, origin, "move_guards", f"position:{symbol}", after=f"stop {stop}, target {target}", before=before
+        )
+
+    def settings(self) -> Mapping[str, object]:
+        """Return the effective settings, secrets masked."""
+        return self._settings()
+
+    def changes(self) -> ChangeLog:
+        """Return the stream of what changed."""
+        return self._engine.changes
+
+    def _now(self) -> datetime:
+        return self._clock.now()
+
+    async def _do(  # noqa: PLR0913 - what is asked and what is written of it
+        self, event: Event, by: str, origin: str, action: str, what: str, *, after: str | None,
+        before: str | None = None, urgent: bool = False,
+    ) -> Reply:  # fmt: skip
+        """Ask the engine, then write down who asked and what came of it; also when nothing did."""
+        if self._engine.phase in (Phase.STARTING, Phase.RECOVERING, Phase.STOPPED):
+            reply = Reply(done=False, says=f"The engine is {self._engine.phase}: {self._engine.says}")
+        else:
+            try:
+                async with asyncio.timeout(ANSWER_WITHIN_S):
+                    reply = await self._engine.ask(event, urgent=urgent)
+            except TimeoutError:
+                reply = Reply(
+                    done=False, says="The engine is busy; what you asked waits in its inbox and will be done."
+                )
+        outcome = "done" if reply.done else f"not done: {reply.says}"
+        await self._audit.write(
+            at=self._machine_clock.now(), actor=by, origin=origin, action=action, subject=what, before=before,
+            after=f"{after or ''} [{outcome}]".strip(),
+        )  # fmt: skip
+        return reply
+
+
+class Facts(Protocol):
+    """What does not change while the engine runs."""
+
+    mode: str
+    broker: str
+    simulated: bool
+    started_at: datetime
+    version: str
+    feed_source: str
+    feed_origin: str
+    feed_speed: float | None
+    feed_total: int | None
+
+    def shown(self, until: datetime | None) -> int:
+        """Return how many bars of the feed closed at or before `until`."""
+        ...
+
+
+async def recomputed(stored: Decision, *, windows: WindowStore, policies: PolicyBook) -> Recomputed:
+    """Fetch what a decision rests on and recompute it; raises `LookupError` when its policy was not kept."""
+    policy = await policies.find(stored.policy_digest)
+    if policy is None:
+        msg = f"The policy {stored.policy_digest} that {stored.id} was made by is not in the database."
+        raise LookupError(msg)
+    window = await windows.window(stored.symbol, stored.interval, start=stored.window_from, until=stored.bar.closed_at)
+    return await asyncio.to_thread(recompute, stored, window, policy)
