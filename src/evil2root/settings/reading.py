@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import EnumType
+from enum import Enum
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -271,7 +271,7 @@ def limit_of(field: FieldInfo) -> str:
 
 
 def _members(kind: Any) -> list[str]:
-    return [str(member) for member in kind.__members__.values()] if isinstance(kind, EnumType) else []
+    return [str(member.value) for member in kind] if isinstance(kind, type) and issubclass(kind, Enum) else []
 
 
 def _metadata(field: FieldInfo) -> list[Any]:
