@@ -47,14 +47,26 @@ _numbers = itertools.count(1)
 
 def quick_folder() -> Path:
     """Make a folder for throw-away clusters, in memory where there is room; short enough for a socket's address."""
+    return Path(tempfile.mkdtemp(prefix=f"e2r-{os.getpid()}-", dir=_quick_place()))
+
+
+def _quick_place() -> Path:
     roomy = MEMORY_DISK.is_dir() and shutil.disk_usage(MEMORY_DISK).free > MEMORY_DISK_FREE_MIN
-    usable = roomy and os.access(MEMORY_DISK, os.W_OK | os.X_OK)
-    return Path(tempfile.mkdtemp(prefix="e2r-", dir=MEMORY_DISK if usable else None))
+    return MEMORY_DISK if roomy and os.access(MEMORY_DISK, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
+
+
+def sweep() -> None:
+    """Remove the folders of test processes that were killed: their servers ended with them, their files did not."""
+    for folder in _quick_place().glob("e2r-*-*"):
+        pid = folder.name.split("-")[1]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and folder.stat().st_uid == os.geteuid():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[RunningPostgres]:
     """Run a server for the session; its own database is migrated and never written to."""
+    sweep()
     folder = quick_folder()
     server, running = start(folder, settings=THROW_AWAY)
     try:
