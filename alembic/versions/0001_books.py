@@ -185,6 +185,7 @@ STATEMENTS = (
     """
     CREATE TABLE account_state (
         account TEXT NOT NULL,
+        steps BIGINT NOT NULL,
         carry JSON NOT NULL,
         CONSTRAINT pk_account_state PRIMARY KEY (account)
     )

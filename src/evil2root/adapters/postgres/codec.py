@@ -27,12 +27,16 @@ _EXACT = ConfigDict(ser_json_inf_nan="strings")
 """NaN and the infinities are spelled out; the default would turn them into null without a word."""
 
 
+def _alone(kind: Any) -> Any:
+    """Put a type into a tuple: a dataclass takes its configuration only from what it is nested in."""
+    return tuple[kind]
+
+
 class Json(Generic[T]):
     """A value as one JSON text."""
 
     def __init__(self, kind: Any) -> None:
-        # A tuple around it, because a dataclass takes its configuration only from what it is nested in.
-        self._adapter: TypeAdapter[tuple[T]] = TypeAdapter(tuple[kind], config=_EXACT)  # type: ignore[valid-type]
+        self._adapter: TypeAdapter[tuple[T]] = TypeAdapter(_alone(kind), config=_EXACT)
 
     def text(self, value: T) -> str:
         """Write the value."""
@@ -71,7 +75,7 @@ class Shape(Generic[T]):
     ) -> None:
         self.columns = {name: name for name in columns.split()} | dict(renamed or {})
         self._whole = whole
-        self._adapter: TypeAdapter[tuple[T]] = TypeAdapter(tuple[kind], config=_EXACT)
+        self._adapter: TypeAdapter[tuple[T]] = TypeAdapter(_alone(kind), config=_EXACT)
         self._exclude: Any = {0: {*self.columns, *apart.split()}}
 
     def row(self, value: T, **more: Any) -> dict[str, Any]:
@@ -81,7 +85,7 @@ class Shape(Generic[T]):
             row["record"] = self._adapter.dump_json((value,), exclude=self._exclude)[1:-1].decode()
         return row | more
 
-    def value(self, row: Mapping[str, Any], **more: Any) -> T:
+    def value(self, row: Mapping[Any, Any], **more: Any) -> T:
         """Put the value together again; columns that are not its own are ignored."""
         fields = {field: row[column] for field, column in self.columns.items()}
         if not self._whole:
@@ -141,7 +145,7 @@ def decision_row(decision: Decision) -> dict[str, Any]:
     return row
 
 
-def decision_of(row: Mapping[str, Any]) -> Decision:
+def decision_of(row: Mapping[Any, Any]) -> Decision:
     """Put a decision together again."""
     features = json.loads(row["features"])
     if f'"{_ZEROS}"' in row["record"]:

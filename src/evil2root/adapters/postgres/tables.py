@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     DateTime,
     Double,
     ForeignKey,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    cast,
     func,
     literal_column,
     true,
@@ -56,37 +58,41 @@ class Document(UserDefinedType[str]):
         """Name the type to the server."""
         return "JSONB" if self.binary else "JSON"
 
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        """Have the server hand out text, before any driver takes it for a document."""
+        return cast(column, Text())
 
-def _column(name: str, kind: TypeEngine[Any], *, key: bool, **options: Any) -> "Column[Any]":
+
+def _column(name: str, kind: TypeEngine[Any], *, key: bool, **options: Any) -> Column[Any]:
     return Column(name, kind, primary_key=key, nullable=options.pop("nullable", False), **options)
 
 
-def _text(name: str, *, key: bool = False, **options: Any) -> "Column[Any]":
+def _text(name: str, *, key: bool = False, **options: Any) -> Column[Any]:
     return _column(name, Text(), key=key, **options)
 
 
-def _amount(name: str, *, key: bool = False, **options: Any) -> "Column[Any]":
+def _amount(name: str, *, key: bool = False, **options: Any) -> Column[Any]:
     """Give a `numeric` without scale: nothing is ever rounded by being stored."""
     return _column(name, Numeric(), key=key, **options)
 
 
-def _time(name: str, *, key: bool = False, **options: Any) -> "Column[Any]":
+def _time(name: str, *, key: bool = False, **options: Any) -> Column[Any]:
     return _column(name, DateTime(timezone=True), key=key, **options)
 
 
-def _whole(name: str, *, key: bool = False, **options: Any) -> "Column[Any]":
+def _whole(name: str, *, key: bool = False, **options: Any) -> Column[Any]:
     return _column(name, BigInteger(), key=key, **options)
 
 
-def _real(name: str, **options: Any) -> "Column[Any]":
+def _real(name: str, **options: Any) -> Column[Any]:
     return _column(name, Double(), key=False, **options)
 
 
-def _number(*, key: bool = False) -> "Column[Any]":
+def _number(*, key: bool = False) -> Column[Any]:
     return Column("number", BigInteger, Identity(always=True), primary_key=key, nullable=False)
 
 
-def _document(name: str, *, binary: bool = False, **options: Any) -> "Column[Any]":
+def _document(name: str, *, binary: bool = False, **options: Any) -> Column[Any]:
     return _column(name, Document(binary=binary), key=False, **options)
 
 
@@ -182,7 +188,10 @@ equity_points = Table(
     _amount("peak"), _amount("benchmark", nullable=True),
 )  # fmt: skip
 
-account_state = Table("account_state", metadata, _text("account", key=True), _document("carry"))
+account_state = Table(
+    "account_state", metadata, _text("account", key=True), _whole("steps"), _document("carry")
+)  # fmt: skip
+"""`steps` counts commits: a writer that has not seen the last one is refused."""
 
 breaker_events = Table(
     "breaker_events", metadata,
@@ -200,6 +209,13 @@ audit_log = Table(
     "audit_log", metadata,
     _whole("seq", key=True, autoincrement=False), _time("at"), _text("actor"), _text("origin"), _text("action"),
     _text("object"), _text("before", nullable=True), _text("after", nullable=True), _text("hash"),
+)  # fmt: skip
+
+policies = Table(
+    "policies", metadata,
+    _text("digest", key=True), _text("strategy"), _document("options", binary=True), _text("account"),
+    _text("currency"), _text("interval"), Column("symbols", ARRAY(Text), nullable=False),
+    _time("kept_at", server_default=func.now()),
 )  # fmt: skip
 
 leadership = Table(

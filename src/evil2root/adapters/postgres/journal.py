@@ -1,0 +1,163 @@
+"""The journal of one account: every step in one transaction, and the state back from what was written.
+
+Commits are numbered. A writer that has not seen the last commit is refused, and a commit whose answer was lost on the
+way is recognised when it is tried again, so nothing is ever written twice.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from evil2root.adapters.postgres import tables
+from evil2root.adapters.postgres.books import awaiting_decisions, held, ledger_balances, open_orders
+from evil2root.adapters.postgres.codec import CARRY
+from evil2root.adapters.postgres.keeping import batch
+from evil2root.domain.book.ledger import CASH
+from evil2root.domain.book.portfolio import Portfolio
+from evil2root.domain.book.positions import Position
+from evil2root.domain.core.money import ZERO, Money
+from evil2root.domain.kernel import actions as keep
+from evil2root.domain.kernel.journal import JournalUnavailable
+from evil2root.domain.kernel.state import Carry, State
+
+
+class StepRefused(JournalUnavailable):
+    """The database refused what was to be written: it breaks an invariant, or somebody else writes this account."""
+
+
+class BooksDisagree(Exception):  # noqa: N818 - named for what is wrong
+    """What the ledger sums to is not what the positions say: nothing may be traded on such books."""
+
+
+class PostgresJournal:
+    """Keeps the steps of one account.
+
+    Parameters
+    ----------
+    epoch
+        The fencing token of whoever leads; it is written to every order.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, account: str, epoch: int = 1) -> None:
+        self._engine = engine
+        self._account = account
+        self._epoch = epoch
+        self._steps = 0
+        """Commits that this writer has seen."""
+        self._unsure = False
+        """The last commit was tried, and no answer came."""
+
+    async def commit(self, keeps: Sequence[keep.Keep], carry: Carry) -> None:
+        """Write steps down, whole or not at all; durable when it returns."""
+        work = list(batch(keeps, account=self._account, epoch=self._epoch))
+        text = CARRY.text(carry)
+        self._unsure, unsure = True, self._unsure
+        with _in_one_line():
+            try:
+                async with self._engine.begin() as connection:
+                    if not await self._count(connection, text, unsure=unsure):
+                        for statement, rows in work:
+                            await connection.execute(statement, rows)
+            except DBAPIError as error:
+                self._unsure = error.connection_invalidated
+                raise
+        self._steps, self._unsure = self._steps + 1, False
+
+    async def _count(self, connection: AsyncConnection, carry: str, *, unsure: bool) -> bool:
+        """Number the commit. True when it is the repetition of one that was kept, though no answer came."""
+        state = tables.account_state
+        values = {"steps": self._steps + 1, "carry": carry}
+        if self._steps == 0:
+            first = insert(state).values(account=self._account, **values).on_conflict_do_nothing()
+            counted = await connection.execute(first.returning(state.c.steps))
+        else:
+            mine = (state.c.account == self._account) & (state.c.steps == self._steps)
+            counted = await connection.execute(update(state).where(mine).values(**values).returning(state.c.steps))
+        if counted.first() is not None:
+            return False
+        found = await connection.execute(select(state.c.steps, state.c.carry).where(state.c.account == self._account))
+        if unsure and [tuple(row) for row in found] == [(self._steps + 1, carry)]:
+            return True
+        msg = f"Another process writes the account {self._account}: this one has seen {self._steps} commits. Stop one."
+        raise StepRefused(msg)
+
+    async def load(self) -> State | None:
+        """Give back the state after the last commit; None for an account that never began.
+
+        Raises
+        ------
+        BooksDisagree
+            The ledger and the positions say different things.
+        """
+        with _in_one_line():
+            async with self._engine.connect() as connection:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+                found = tables.account_state.c
+                begun = (
+                    await connection.execute(select(found.steps, found.carry).where(found.account == self._account))
+                ).first()
+                if begun is None:
+                    return None
+                carry = CARRY.value(begun.carry)
+                balances = await ledger_balances(connection, self._account)
+                positions = await held(connection, self._account)
+                orders = await open_orders(connection, self._account)
+                awaiting = await awaiting_decisions(connection, self._account)
+        _require_agreement(positions, balances)
+        self._steps, self._unsure = begun.steps, False
+        return State(
+            portfolio=Portfolio(
+                cash=Money(balances.get(CASH, ZERO)),
+                positions={position.symbol: position for position in positions},
+                marks=carry.marks,
+            ),
+            carry=carry,
+            orders={order.client_order_id: order for order in orders},
+            awaiting={decision.id: decision for decision in awaiting},
+        )
+
+    async def recorded_execution_ids(self) -> list[str]:
+        """Name all executions that were kept, oldest first."""
+        fills = tables.fills.c
+        query = select(fills.execution_id).where(fills.account == self._account).order_by(fills.number)
+        with _in_one_line():
+            async with self._engine.connect() as connection:
+                return list((await connection.execute(query)).scalars())
+
+
+def _require_agreement(positions: Sequence[Position], balances: Mapping[str, Decimal]) -> None:
+    booked = {name.partition(":")[2]: total for name, total in balances.items() if name != CASH}
+    said = {position.symbol: position.quantity for position in positions}
+    for symbol in sorted(booked.keys() | said.keys()):
+        ours, theirs = said.get(symbol, ZERO), booked.get(symbol, ZERO)
+        if ours != theirs:
+            msg = (
+                f"positions says {ours} {symbol}, the ledger sums to {theirs}: run `evil2root ledger verify`, "
+                "and restore a backup if it finds a breach."
+            )
+            raise BooksDisagree(msg)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Turn the database's errors into the port's, in one line."""
+    try:
+        yield
+    except IntegrityError as error:
+        msg = f"The database refused a step: {first_line(error)}"
+        raise StepRefused(msg) from error
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        msg = f"The database can't be reached: {first_line(error)}"
+        raise JournalUnavailable(msg) from error
+
+
+def first_line(error: Exception) -> str:
+    """Say what the server said, without the statement and its parameters."""
+    said = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    cause = said.__cause__ or said
+    return (str(cause) or type(cause).__name__).splitlines()[0]
