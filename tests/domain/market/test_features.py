@@ -67,6 +67,15 @@ def test_an_absurd_bar_leaves_no_nonsense_behind(bars: pl.DataFrame, row: int, f
         assert values.is_between(column.low, column.high).all(), column.name
 
 
+def test_nothing_is_said_from_a_price_on_that_no_float_can_hold_beside_the_first() -> None:
+    bars = bars_closing_at([1e-300] * 40 + [1e305] * 40)
+
+    table = features(bars)
+
+    assert table["sma_10"].slice(9, 31).null_count() == 0
+    assert all(table[name].slice(40).null_count() == 40 for name in FEATURE_NAMES)
+
+
 def test_clipping_to_the_range_only_removes_rounding() -> None:
     for shape in SHAPES:
         bars = a_series(400, shape=shape)

@@ -140,7 +140,16 @@ class TestTrendFollowing:
             "Close 110 above SMA 20 106, above SMA 50 102, above SMA 200 95; MACD histogram +0.6; ADX 40, a trend."
         )
 
-    def test_leans_up_while_a_real_series_trends_up(self) -> None:
+    def test_abstains_without_range(self) -> None:
+        row = a_row(**UP | {"atr_14": 0.0})
+
+        assert p_up_of(TrendFollowing(), row) is None
+        assert TrendFollowing().reason(row) == "Abstains: the price has no range (ATR 0)."
+
+    def test_says_when_two_averages_are_one(self) -> None:
+        assert "SMA 20 100, at SMA 50 100" in TrendFollowing().reason(a_row(adx_14=25.0))
+
+    def test_leans_up_while_a_series_trends_up(self) -> None:
         said = TrendFollowing().p_up(features(a_series(600, shape="trend"))).drop_nulls()
 
         assert said.len() > 100
