@@ -1,0 +1,1 @@
+"""The dashboard: pages, their live regions, and the forms by which a person acts."""

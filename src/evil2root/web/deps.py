@@ -1,0 +1,44 @@
+"""What routes ask of a request: the desk, the caller, and the one block of figures each page begins with."""
+
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+
+from evil2root.engine.desk import Desk
+from evil2root.engine.identity import Identity, Role
+
+
+def desk_of(request: Request) -> Desk:
+    """Fetch the desk that `main` put into the application's state."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def caller_of(request: Request) -> Identity | None:
+    """Whom the guard let in; none on the pages that need nobody."""
+    identity: Identity | None = getattr(request.state, "identity", None)
+    return identity
+
+
+def csrf_of(request: Request) -> str:
+    """The token that forms carry; the guard made it for this session."""
+    token: str = getattr(request.state, "csrf", "") or ""
+    return token
+
+
+def may_trade(identity: Identity | None) -> bool:
+    """May this caller change anything?"""
+    return identity is not None and identity.may(Role.TRADER)
+
+
+def trader(request: Request) -> Identity:
+    """Return the caller, who must be allowed to act; a viewer gets 403."""
+    identity = caller_of(request)
+    if identity is None or not may_trade(identity):
+        who = identity.name if identity is not None else "Nobody"
+        raise HTTPException(403, f"{who} may look but not act: this needs the role trader. Ask an admin for it.")
+    return identity
+
+
+DeskDep = Annotated[Desk, Depends(desk_of)]
+TraderDep = Annotated[Identity, Depends(trader)]

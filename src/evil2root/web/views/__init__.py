@@ -1,0 +1,1 @@
+"""What templates are given: small frozen objects of ready strings, built from what the desk answers."""
