@@ -99,8 +99,7 @@ def to_json(value: object) -> str:
 def _spell(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)
-    msg = f"{type(value).__name__} has no JSON form: store plain values."
-    raise TypeError(msg)
+    raise TypeError  # orjson then says which type it was
 
 
 def _milliseconds(duration: timedelta | None) -> str:
