@@ -104,6 +104,8 @@ class Run:
                 return [self._answer(order.client_order_id, OrderState.CANCELED)]
             case do.Amend(order=order):
                 self.account = venue.amended(self.account, order)
+            case _:
+                pass
         return []
 
     def _answer(self, client_order_id: str, state: OrderState) -> OrderAnswered:
