@@ -184,6 +184,20 @@ def monthly_returns(times: Sequence[datetime], values: Sequence[float]) -> dict[
     return found
 
 
+def rolling_sharpe(values: Sequence[float], *, window: int, at: Sequence[int]) -> list[float | None]:
+    """Return the Sharpe ratio of one period (not scaled to a year) of the `window` returns that end at each index `at`.
+
+    None where there are fewer returns before it, where they do not vary, and for a window below 30.
+    """
+    r = returns(values)
+    found: list[float | None] = []
+    for index in at:
+        part = r[max(index - window, 0) : index]
+        sharpe, _ = _sharpe(part, 1.0) if part.size == window else (None, None)
+        found.append(sharpe)
+    return found
+
+
 def beta_alpha(own: Values, market: Values, periods_a_year: float) -> tuple[float | None, float | None]:
     """Return beta, cov(own, market) / var(market), and the yearly alpha, (mean(own) - beta * mean(market)) * q.
 
