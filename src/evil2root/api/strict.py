@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,10})?")
 _LARGEST = Decimal(10) ** 15
 _PLACES = 10
-_PRINTABLE = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$"
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 
 
 class Body(BaseModel):

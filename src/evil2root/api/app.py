@@ -1,0 +1,107 @@
+"""The application: the API, its documentation, its health, and the guard around whatever else is added to it.
+
+Whoever runs it puts these into `app.state` during the lifespan: `desk` (`engine.desk.Desk`), `access`
+(`engine.access.Access`) and `once` (`engine.idempotency.Once`). Until they are there, `/readyz` says `starting` and
+everything else 503.
+"""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Security
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from evil2root.api import docs_page, metrics
+from evil2root.api.deps import BEARER, PROBLEMS, VIEWER, DeskDep
+from evil2root.api.guard import Guard
+from evil2root.api.problems import PageError, add_problem_handlers
+from evil2root.api.routes import book, decisions, market, people, portfolio, status
+from evil2root.api.schemas.status import ReadyOut
+from evil2root.api.shell import Shell
+from evil2root.api.strict import StrictRoute
+from evil2root.engine.desk import Desk, Phase
+
+OPENAPI = "/api/openapi.json"
+
+
+def create_app(
+    *,
+    version: str,
+    lifespan: Any = None,
+    hosts: Iterable[str] = (),
+    secure_cookies: bool = False,
+    page_error: PageError | None = None,
+) -> FastAPI:
+    """Make the application. Pages and static files are added by the caller; the guard covers them as well.
+
+    Parameters
+    ----------
+    lifespan
+        Starlette's: opens what the app needs and fills `app.state`.
+    hosts
+        Names and addresses it is reached by, beside the loopback ones; see `Shell`.
+    secure_cookies
+        True when it is reached by TLS that ends in front of it.
+    page_error
+        How pages show an error; without it pages answer problem details too.
+    """
+    app = FastAPI(
+        title="EVIL2ROOT",
+        summary="A self-hosted trading bot that can explain every step it took.",
+        version=version,
+        lifespan=lifespan,
+        openapi_url=OPENAPI,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.desk = app.state.access = app.state.once = None
+    app.state.page_error = page_error
+    add_problem_handlers(app)
+    api = APIRouter(prefix="/api/v1", dependencies=[Security(BEARER)])
+    for part in (status, market, decisions, book, portfolio, people):
+        api.include_router(part.router)
+    app.include_router(api)
+    app.include_router(_around())
+    app.add_middleware(Guard, secure_cookies=secure_cookies)
+    app.add_middleware(Shell, hosts=tuple(hosts))  # added last: the outermost
+    return app
+
+
+def _around() -> APIRouter:
+    """Health, metrics and documentation."""
+    router = APIRouter(route_class=StrictRoute)
+
+    @router.get("/healthz", summary="Is the process alive?", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @router.get("/readyz", summary="May it trade?", tags=["health"], response_model=ReadyOut,
+                responses={503: {"model": ReadyOut, "description": "Not now, and why"}})  # fmt: skip
+    async def readyz(request: Request) -> Response:
+        desk: Desk | None = request.app.state.desk
+        ready = ReadyOut(status=Phase.STARTING, reason="The parts are being put together.")
+        if desk is not None:
+            now = desk.status()
+            ready = ReadyOut(status=now.phase, reason=now.says)
+        code = HTTPStatus.OK if ready.status == Phase.READY else HTTPStatus.SERVICE_UNAVAILABLE
+        return JSONResponse(ready.model_dump(), status_code=code)
+
+    @router.get("/metrics", summary="For Prometheus", tags=["health"], dependencies=[VIEWER, Security(BEARER)],
+                response_class=Response,
+                responses=PROBLEMS | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})  # fmt: skip
+    async def get_metrics(desk: DeskDep) -> Response:
+        return Response(metrics.metrics(desk), media_type=metrics.CONTENT_TYPE)
+
+    @router.get("/api/docs", include_in_schema=False)
+    async def get_docs(request: Request) -> Response:
+        app: FastAPI = request.app
+        base_url = str(request.base_url).rstrip("/")
+        return HTMLResponse(docs_page.docs_page(app.openapi(), base_url=base_url))
+
+    @router.get("/api/docs.css", include_in_schema=False)
+    async def get_docs_style() -> Response:
+        return Response(docs_page.CSS, media_type="text/css")
+
+    return router

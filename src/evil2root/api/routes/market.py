@@ -1,0 +1,115 @@
+"""Symbols, bars and indicators."""
+
+import asyncio
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated
+
+import polars as pl
+from fastapi import APIRouter, Query
+
+from evil2root.api.deps import NOT_FOUND, PROBLEMS, VIEWER, DeskDep
+from evil2root.api.problems import Problem
+from evil2root.api.schemas.market import BarOut, BarsOut, IndicatorsOut, SymbolOut
+from evil2root.api.strict import StrictRoute
+from evil2root.api.values import ListOut, midnight, moment, rfc3339
+from evil2root.domain.core.instrument import SYMBOL, instrument_for
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.window import WINDOW_BARS, features_series
+from evil2root.engine.desk import Desk
+
+BARS_MAX = 5_000
+"""Bars of one answer: twenty years of days, about 700 kB."""
+SPARE = 2
+"""Bars asked for beyond the limit: one that opened at `end`, one that tells whether there are more."""
+
+router = APIRouter(
+    prefix="/symbols", route_class=StrictRoute, tags=["market"], responses=PROBLEMS, dependencies=[VIEWER]
+)
+
+IntervalQuery = Annotated[Interval | None, Query(description="Length of a bar; the bot's own when left out.")]
+TimeQuery = Annotated[
+    str | None,
+    Query(max_length=40, description="RFC 3339, or a plain date: that session's opening.", examples=["2012-01-03"]),
+]
+BarsLimit = Annotated[int, Query(ge=1, le=BARS_MAX, description="The newest so many bars.")]
+
+
+@router.get("", summary="Symbols with stored bars")
+async def get_symbols(desk: DeskDep) -> ListOut[SymbolOut]:
+    """List every symbol, with the interval, number and dates of its bars."""
+    rows = await desk.reads.symbols(until=desk.status().now)
+    traded = desk.policy.instruments
+    return ListOut(items=[SymbolOut.of(row, traded=row.symbol in traded) for row in rows], next=None)
+
+
+@router.get("/{symbol}/bars", summary="Bars of a symbol", responses=NOT_FOUND)
+async def get_bars(  # noqa: PLR0913 - the parts of the question
+    symbol: str,
+    desk: DeskDep,
+    interval: IntervalQuery = None,
+    start: TimeQuery = None,
+    end: TimeQuery = None,
+    limit: BarsLimit = 500,
+    cursor: TimeQuery = None,
+) -> BarsOut:
+    """Return the newest bars that opened in [start, end), oldest first, adjusted; what a replay hasn't shown is not there."""
+    frame, more = await _bars(desk, symbol, interval, start=start, end=cursor or end, limit=limit)
+    items = [BarOut(**row) for row in frame.iter_rows(named=True)]
+    return BarsOut(items=items, next=rfc3339(items[0].opened_at) if more else None)
+
+
+@router.get("/{symbol}/indicators", summary="Indicators of a symbol", responses=NOT_FOUND)
+async def get_indicators(  # noqa: PLR0913 - the parts of the question
+    symbol: str,
+    desk: DeskDep,
+    interval: IntervalQuery = None,
+    start: TimeQuery = None,
+    end: TimeQuery = None,
+    limit: BarsLimit = 500,
+) -> IndicatorsOut:
+    """Return the indicators of the bars that `/bars` gives for the same question.
+
+    They are computed over all bars before them, up to 4,096: for a longer history the last digits of running
+    indicators can differ from those stored with a decision.
+    """
+    frame, _ = await _bars(desk, symbol, interval, start=None, end=end, limit=limit + WINDOW_BARS)
+    table = await asyncio.to_thread(features_series, frame)
+    since = _opening(start, symbol, "start")
+    if since is not None:
+        table = table.filter(pl.col("opened_at") >= since)
+    return IndicatorsOut.of(table.tail(limit))
+
+
+async def _bars(  # noqa: PLR0913 - the parts of the question
+    desk: Desk, symbol: str, interval: Interval | None, *, start: str | None, end: str | None, limit: int
+) -> tuple[pl.DataFrame, bool]:
+    """Return the bars asked for, and whether older ones are left out."""
+    now = desk.status().now
+    await _require_symbol(desk, symbol, until=now)
+    length = interval or desk.policy.interval
+    since, before = _opening(start, symbol, "start"), _opening(end, symbol, "end")
+    # The store bounds closes too: ask one bar further, and cut by the opening here.
+    until = now if before is None else min(now, before + length.length)
+    frame = await desk.reads.bars(symbol, length, start=since, until=until, limit=limit + SPARE)
+    if before is not None:
+        frame = frame.filter(pl.col("opened_at") < before)
+    return frame.tail(limit), frame.height > limit
+
+
+async def _require_symbol(desk: Desk, symbol: str, *, until: datetime) -> None:
+    if symbol in desk.policy.instruments:
+        return
+    if SYMBOL.fullmatch(symbol) is None or all(row.symbol != symbol for row in await desk.reads.symbols(until=until)):
+        known = ", ".join(list(desk.policy.instruments)[:20])
+        raise Problem(HTTPStatus.NOT_FOUND, f"There are no bars of {symbol[:40]!r} here; traded are {known}.")
+
+
+def _opening(text: str | None, symbol: str, field: str) -> datetime | None:
+    at = moment(text, field=field)
+    if at is None or isinstance(at, datetime):
+        return at
+    try:
+        return instrument_for(symbol).session.bounds(at)[0]
+    except (OverflowError, ValueError):  # the first or last day of the calendar
+        return midnight(at)

@@ -1,0 +1,1 @@
+"""The shapes of answers and bodies, as the OpenAPI shows them."""

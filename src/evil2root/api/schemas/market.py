@@ -1,0 +1,68 @@
+"""Symbols, bars and indicators: market data is floats, and numbers in JSON."""
+
+from typing import Self
+
+import polars as pl
+
+from evil2root.api.values import Moment, Out
+from evil2root.domain.core.instrument import AssetClass, instrument_for
+from evil2root.domain.core.timeframe import Interval
+from evil2root.engine.reads import SymbolRow
+
+
+class SymbolOut(Out):
+    """A symbol and the bars stored for it."""
+
+    symbol: str
+    name: str
+    asset_class: AssetClass
+    currency: str
+    interval: Interval
+    bars: int
+    first: Moment
+    last: Moment
+    source: str
+    traded: bool
+    """Is it on the watchlist?"""
+
+    @classmethod
+    def of(cls, row: SymbolRow, *, traded: bool) -> Self:
+        """Make it from what is stored."""
+        instrument = instrument_for(row.symbol)
+        return cls(
+            symbol=row.symbol, name=instrument.name, asset_class=instrument.asset_class, currency=instrument.currency,
+            interval=row.interval, bars=row.bars, first=row.first, last=row.last, source=row.source, traded=traded,
+        )  # fmt: skip
+
+
+class BarOut(Out):
+    """What an instrument did between two moments, adjusted for splits and dividends."""
+
+    opened_at: Moment
+    closed_at: Moment
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class BarsOut(Out):
+    """Bars, oldest first."""
+
+    items: list[BarOut]
+    next: str | None
+    """Give it as `cursor` for the bars before these; null when there are none."""
+
+
+class IndicatorsOut(Out):
+    """Indicators of the same bars, one column each, null while warming up."""
+
+    opened_at: list[Moment]
+    columns: dict[str, list[float | None]]
+
+    @classmethod
+    def of(cls, table: pl.DataFrame) -> Self:
+        """Make it from a table of features."""
+        names = [name for name in table.columns if name not in {"opened_at", "closed_at"}]
+        return cls(opened_at=table["opened_at"].to_list(), columns={name: table[name].to_list() for name in names})
