@@ -1,0 +1,47 @@
+"""Opening the database: the embedded one or an external one, migrated, the same engine over both."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from evil2root.adapters.postgres import migrate
+from evil2root.adapters.postgres.embedded import attach_or_start, embedded_postgres
+from evil2root.adapters.postgres.engine import make_engine
+from evil2root.settings import Settings
+
+
+def _quiet(line: str) -> None:
+    """Say nothing."""
+
+
+@asynccontextmanager
+async def open_database(
+    settings: Settings, *, for_app: bool, say: Callable[[str], None] = _quiet
+) -> AsyncIterator[AsyncEngine]:
+    """Yield an engine on a database whose schema is current.
+
+    The app owns the embedded server and its data directory; a short command joins the app's, or runs one for as long
+    as it needs it. Raises `DatabaseUnavailable` with a message for the operator.
+    """
+    settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if settings.database_url is not None:
+        async with _migrated(str(settings.database_url), say) as engine:
+            yield engine
+        return
+    say(f"Starting the embedded PostgreSQL in {settings.data_folder}")
+    manager = embedded_postgres(settings.data_folder) if for_app else attach_or_start(settings.data_folder)
+    async with manager as running, _migrated(running.dsn, say) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def _migrated(dsn: str, say: Callable[[str], None]) -> AsyncIterator[AsyncEngine]:
+    before = await migrate.upgrade(dsn)
+    if before is not None:
+        say(f"The database schema is at revision {before}")
+    engine = make_engine(dsn)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()

@@ -1,0 +1,141 @@
+"""Running the app: database, account, API, dashboard and trading in one process, stopped together."""
+
+import asyncio
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from evil2root.adapters.passwords import Argon2Hasher
+from evil2root.adapters.postgres.access import PostgresAccessStore
+from evil2root.adapters.postgres.desk_queue import PostgresDeskQueue
+from evil2root.adapters.system_clock import SystemClock
+from evil2root.api.app import create_app
+from evil2root.engine.access import Access
+from evil2root.engine.desk import Phase
+from evil2root.engine.errands import Errands, HaltFile
+from evil2root.logs import configure
+from evil2root.main.database import open_database
+from evil2root.main.trading import Trading, wire
+from evil2root.settings import Settings, read_secret
+from evil2root.web.app import install
+
+log = structlog.get_logger()
+
+DRAIN_S = 5.0
+"""How long the group of bars in hand may take to finish when the app stops. What does not is recovered at the start."""
+
+SECRET_FILE = "secret-key"  # noqa: S105 - a file's name
+
+
+async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str], None]) -> int:
+    """Run until a signal; returns the exit code.
+
+    Raises `DatabaseUnavailable`, `BarsUnavailable`, `BadTable` or `SettingsProblem` when it can't start.
+    """
+    configure(settings.log)
+    async with open_database(settings, for_app=True, say=say) as database:
+        access = await _doorkeeper(settings, database, say)
+        trading = await wire(settings, database, say=say)
+        app = _application(settings, database, access, trading, host=host)
+        server = uvicorn.Server(
+            uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False,
+                           timeout_graceful_shutdown=3, lifespan="on")
+        )  # fmt: skip
+        say(f"Dashboard on http://{host}:{port} (sign in as admin)")
+        await _until_signal(server)
+        return 0 if server.started else 1
+
+
+async def _until_signal(server: uvicorn.Server) -> None:
+    """Serve until INT or TERM; a second one does not wait for anybody."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        # `serve` would put in its own handlers and raise the signal again at the end.
+        await server._serve()  # noqa: SLF001
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _application(settings: Settings, database: AsyncEngine, access: Access, trading: Trading, *, host: str) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.desk = trading.desk
+        app.state.access = access
+        running = asyncio.create_task(_trade(settings, database, trading), name="trading")
+        yield
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await trading.engine.drain()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+    app = create_app(lifespan=lifespan, hosts=(host, *settings.http.hosts), secure_cookies=settings.http.secure_cookies)
+    install(app)
+    return app
+
+
+async def _trade(settings: Settings, database: AsyncEngine, trading: Trading) -> None:
+    """Run the engine and its errands. An error nobody expected stops trading, is logged once, and is shown."""
+    errands = Errands(
+        desk=trading.desk, queue=PostgresDeskQueue(database), halt_file=HaltFile(settings.data_folder / "HALT")
+    )
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(trading.engine.run(), name="engine")
+            tasks.create_task(errands.run(), name="errands")
+    except Exception as problem:
+        log.exception("engine.failed")
+        trading.engine.phase = Phase.STOPPED
+        reason = problem.exceptions[0] if isinstance(problem, ExceptionGroup) else problem
+        trading.engine.says = (
+            f"Trading stopped on an error: {type(reason).__name__}: {reason}. See the log, then restart."
+        )
+
+
+async def _doorkeeper(settings: Settings, database: AsyncEngine, say: Callable[[str], None]) -> Access:
+    """Make the access control, and the first admin on a database without users."""
+    access = Access(
+        PostgresAccessStore(database), hasher=Argon2Hasher(), clock=SystemClock(), secret=await _secret(settings)
+    )
+    path = settings.admin_password_file
+    wanted = read_secret(path, key="EVIL2ROOT_ADMIN_PASSWORD_FILE") if path is not None else None
+    made = await access.ensure_admin(wanted)
+    if made is not None:
+        say("")
+        say("  The first user is   admin")
+        say(f"  with the password   {made}")
+        say("  It is shown only now. Change it with `evil2root user passwd admin`.")
+        say("")
+    return access
+
+
+async def _secret(settings: Settings) -> bytes:
+    """Return the key that signs forms: the one that was set, or one drawn once and kept in the data directory."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    return await asyncio.to_thread(_kept_secret, settings.data_folder / SECRET_FILE)
+
+
+def _kept_secret(path: Path) -> bytes:
+    if not path.exists():
+        fresh = path.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        fresh.replace(path)
+    return path.read_text().strip().encode()

@@ -1,0 +1,126 @@
+"""Wiring an account: feed, books, broker, engine and desk, in the order they need each other."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from evil2root import __version__
+from evil2root.adapters.brokers.paper import PaperBroker
+from evil2root.adapters.market_data.replay import ReplayFeed, load_histories
+from evil2root.adapters.postgres.audit import PostgresAudit
+from evil2root.adapters.postgres.bars import PostgresBars
+from evil2root.adapters.postgres.journal import PostgresJournal
+from evil2root.adapters.postgres.policies import PostgresPolicies
+from evil2root.adapters.postgres.reads import PostgresReads
+from evil2root.adapters.postgres.venue_store import PostgresVenueStore
+from evil2root.adapters.rules_validator import RulesValidator
+from evil2root.adapters.system_clock import SystemClock
+from evil2root.domain.core.instrument import instrument_for
+from evil2root.domain.core.money import Money
+from evil2root.domain.execution.venue import Terms
+from evil2root.domain.kernel.events import Deposited
+from evil2root.domain.kernel.policy import Policy
+from evil2root.domain.kernel.profiles import make_policy
+from evil2root.domain.market.history import History
+from evil2root.engine.changes import ChangeLog
+from evil2root.engine.event_clock import EventClock
+from evil2root.engine.live import Engine, Ports
+from evil2root.engine.trading_desk import TradingDesk
+from evil2root.settings import Settings, describe
+
+ACCOUNT = "paper"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What does not change while the engine runs."""
+
+    mode: str
+    broker: str
+    simulated: bool
+    started_at: datetime
+    version: str
+    feed_source: str
+    feed_origin: str
+    feed_speed: float | None
+    feed_total: int | None
+    feed: ReplayFeed
+    starts_after: datetime
+
+    def shown(self, until: datetime | None) -> int:
+        """Count the bars of the replay that closed after its start and at or before `until`."""
+        whole, left = self.feed.total(self.starts_after), self.feed.total(until or self.starts_after)
+        return (whole or 0) - (left or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trading:
+    """A wired account, not yet running."""
+
+    engine: Engine
+    desk: TradingDesk
+    feed: ReplayFeed
+
+
+def policy_of(settings: Settings, symbols: Sequence[str], *, strategy: str | None = None,
+              options: Mapping[str, str] | None = None, account: str = ACCOUNT) -> Policy:  # fmt: skip
+    """Put together the policy the settings describe, with `options` on top."""
+    name = strategy or settings.strategy
+    return make_policy(
+        name, {**settings.policy_options(name), **(options or {})}, account=account,
+        currency=settings.paper.currency, interval=settings.interval,
+        instruments={symbol: instrument_for(symbol) for symbol in symbols},
+    )  # fmt: skip
+
+
+async def wire(settings: Settings, database: AsyncEngine, *, say: Callable[[str], None]) -> Trading:
+    """Build everything an account needs; nothing trades before the engine runs.
+
+    Raises `BarsUnavailable` or `BadTable` when the recorded history can't be read.
+    """
+    machine = SystemClock()
+    histories = _histories(settings, machine.now())
+    bars = PostgresBars(database)
+
+    async def keep(found: Sequence[History]) -> None:
+        for history in found:
+            await bars.add(history)
+
+    feed = ReplayFeed(histories, speed=settings.replay.speed, loop=settings.replay.loop, keep=keep)
+    say(f"Storing recorded history: {feed.origin}")
+    await keep(feed.histories)
+    policy = policy_of(settings, list(histories))
+    policies = PostgresPolicies(database)
+    await policies.keep(policy, settings.policy_options())
+    clock = EventClock(feed.starts_after)
+    terms = Terms(instruments=policy.instruments, costs=policy.costs, target_gap_first=policy.exits.target_gap_first)
+    cash = Money(settings.paper.cash)
+    broker = PaperBroker(PostgresVenueStore(database), terms, clock, account=ACCOUNT, cash=cash)
+    await broker.open()
+    journal = PostgresJournal(database, account=ACCOUNT)
+    engine = Engine(
+        policy=policy,
+        ports=Ports(journal=journal, broker=broker, venue=broker, validator=RulesValidator(policy.challenge),
+                    feed=feed, bars=bars, clock=clock),
+        opening=Deposited(amount=cash, at=feed.starts_after, ref="deposit:1"),
+        changes=ChangeLog(),
+    )  # fmt: skip
+    facts = Facts(
+        mode=settings.mode, broker=settings.broker, simulated=True, started_at=machine.now(), version=__version__,
+        feed_source="replay", feed_origin=feed.origin, feed_speed=feed.speed, feed_total=feed.total(feed.starts_after),
+        feed=feed, starts_after=feed.starts_after,
+    )  # fmt: skip
+    desk = TradingDesk(
+        engine=engine, reads=PostgresReads(database, account=ACCOUNT), windows=bars, policies=policies,
+        audit=PostgresAudit(database), clock=clock, machine_clock=machine, facts=facts,
+        settings=lambda: {key: {"value": value, "origin": origin} for key, value, origin in describe(settings)},
+    )  # fmt: skip
+    return Trading(engine=engine, desk=desk, feed=feed)
+
+
+def _histories(settings: Settings, now: datetime) -> Mapping[str, History]:
+    path: Path | None = settings.replay.path
+    return load_histories(path=path, watchlist=settings.watchlist, interval=settings.interval, now=now)
