@@ -1,5 +1,7 @@
 """The house rules catch what they are there for; the checks of the house see every file."""
 
+import ast
+import importlib.metadata
 import importlib.util
 import re
 import sys
@@ -12,6 +14,26 @@ from tools import front_end, house_rules, stamps
 
 BOOK = "src/evil2root/domain/book/planted.py"
 PAGE = "src/evil2root/web/templates/planted.html"
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def direct_dependencies() -> set[str]:
+    project = tomllib.loads((stamps.ROOT / "pyproject.toml").read_text())
+    return {canonical(re.split(r"[\[<>=; ]", line)[0]) for line in project["project"]["dependencies"]}
+
+
+def imported_by(source: Path) -> set[str]:
+    """Give the top-level modules a file imports, late imports included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
 
 
 def lock(name: str) -> dict[str, set[str]]:
@@ -78,10 +100,20 @@ class TestHouseRules:
 
 class TestLocks:
     def test_hold_every_direct_dependency(self) -> None:
-        project = tomllib.loads((stamps.ROOT / "pyproject.toml").read_text())
-        direct = {re.split(r"[\[<>=; ]", line)[0].lower() for line in project["project"]["dependencies"]}
+        assert direct_dependencies() <= {canonical(name) for name in lock("base")}
 
-        assert direct <= lock("base").keys()
+    def test_are_made_from_all_that_the_package_imports(self) -> None:
+        imported = {name for source in (stamps.ROOT / "src").rglob("*.py") for name in imported_by(source)}
+        providers = importlib.metadata.packages_distributions()
+        outside = {name: providers.get(name, [name]) for name in imported - sys.stdlib_module_names - {"evil2root"}}
+
+        undeclared = {
+            name: packages
+            for name, packages in outside.items()
+            if not direct_dependencies() & {canonical(package) for package in packages}
+        }
+
+        assert undeclared == {}
 
     def test_agree_on_every_version(self) -> None:
         base = lock("base")

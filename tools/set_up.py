@@ -160,7 +160,8 @@ class Installer:
                 _, complaint = attempt.communicate(timeout=INSTALL_TIMEOUT_S)
             if attempt.returncode == 0:
                 return
-            say(f"  uv failed, trying pip instead. It said: {complaint.strip()[-800:]}\n")
+            say(f"  uv failed, going on with pip. It said: {complaint.strip()[-800:]}\n")
+            self.uv = None
         hint = "Check the network (and PIP_INDEX_URL, if you use a mirror) and run the same command again."
         with Step(f"{what}, by pip"):
             finish(start([*PIP, *options]), hint=hint)
