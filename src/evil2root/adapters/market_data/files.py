@@ -120,12 +120,18 @@ def _csv(path: Path) -> pl.DataFrame:
     header = _header(path)
     check_columns(header, where=path.name)
     try:
-        return pl.read_csv(path, infer_schema=False, encoding="utf8")
+        return _without_blank_end(pl.read_csv(path, infer_schema=False, encoding="utf8"))
     except OSError as error:
         msg = f"{path.name} can't be read ({error.strerror or error})."
         raise BadTable(msg) from error
     except pl.exceptions.PolarsError as error:
         raise BadTable(_broken_line(path, columns=len(header), error=error)) from error
+
+
+def _without_blank_end(table: pl.DataFrame) -> pl.DataFrame:
+    """Drop the blank lines an editor left at the end; one between bars is refused as an empty value."""
+    filled = table.select(~pl.all_horizontal(pl.all().is_null())).to_series().arg_true()
+    return table.head(filled[-1] + 1 if filled.len() else 0)
 
 
 def _header(path: Path) -> list[str]:

@@ -62,11 +62,14 @@ def history_from(  # noqa: PLR0913 - the table, whose it is, when it is read, an
     numbers = {name: _numbers(table[name], place) for name in (*NEEDED[1:], *OPTIONAL) if name in table.columns}
     opened = _opened(table["time"], instrument, interval, place)
     _refuse_future(opened, table["time"], now + interval.length, place)
+    closed = closes(opened, instrument, interval)
+    said = "time {} is after the close of that day's session, write daily bars as plain dates like 2024-03-01."
+    place.refuse_first(closed <= opened, table["time"], said)
     columns = {name: numbers[name] for name in NEEDED[1:]}
     try:
         factor = _factor(numbers, table.height)
         stored = pl.DataFrame(
-            {"opened_at": opened, "closed_at": closes(opened, instrument, interval), **columns, "factor": factor},
+            {"opened_at": opened, "closed_at": closed, **columns, "factor": factor},
             schema=STORED_SCHEMA,
         )
         return History(symbol=instrument.symbol, interval=interval, stored=stored, origin=origin)
@@ -135,13 +138,15 @@ class _Place:
 
 
 def _numbers(values: pl.Series, place: _Place) -> pl.Series:
-    """Read a column as Float64. NaN and infinity pass here: the bars' own rules refuse them with the right words."""
+    """Read a column as Float64; numbers that are no price or volume are refused by the bars' own rules."""
     name = values.name
     if values.dtype == pl.String:
         texts = values.str.strip_chars()
         place.refuse_first(texts.is_null() | (texts == ""), values, f"{name} is empty; every bar has every value.")
         read = texts.cast(pl.Float64, strict=False)
-        place.refuse_first(read.is_null(), values, name + " {} is not a number; write it like 187.25.")
+        place.refuse_first(
+            ~read.is_finite().fill_null(value=False), values, name + " {} is not a finite number; write it like 187.25."
+        )
         return read
     if not values.dtype.is_numeric():
         raise BadTable(place.say(None, f"the column {name} holds {values.dtype}; it must hold numbers."))

@@ -15,8 +15,8 @@ from evil2root.domain.signals.panel import DEFAULT_WEIGHTS, SOURCES, views
 from evil2root.domain.signals.source import Source
 from evil2root.domain.signals.values import Signal, View
 
-ENTRY_THRESHOLD = 0.15
-"""Least size of the view's score, in [0, 1), that is acted on. A score of 0.15 is 57.5 % against 42.5 %."""
+ENTRY_THRESHOLD = 0.20
+"""Least size of the view's score, in [0, 1), that is acted on: half the strongest view that the sources' priors allow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
