@@ -168,6 +168,26 @@ def test_the_trade_list_ends_and_says_how_many_there_were() -> None:
     assert "+50.00" not in words
 
 
+@pytest.mark.parametrize(("days", "is_drawn"), [(300, False), (420, True)])
+def test_the_rolling_sharpe_is_drawn_from_two_half_years_on(days: int, is_drawn: bool) -> None:
+    page = tear_sheet(a_sheet(points_of(waves(days))))
+
+    assert ("Sharpe, rolling six months" in page) is is_drawn
+
+
+def test_costs_that_nobody_counted_are_called_unknown() -> None:
+    points = points_of(waves())
+    sheet = replace(a_sheet(), performance=measure(points, trades=[], fills=None))
+
+    assert "Costs unknown" in Reading(tear_sheet(sheet)).words
+
+
+def test_a_loss_beyond_chance_is_called_one() -> None:
+    words = Reading(tear_sheet(a_sheet(points_of(waves(400, up=1.005, down=0.985))))).words
+
+    assert "it lost more than chance explains" in words
+
+
 def test_the_same_sheet_is_the_same_page() -> None:
     assert tear_sheet(a_sheet()) == tear_sheet(a_sheet())
 

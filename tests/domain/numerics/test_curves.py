@@ -16,6 +16,7 @@ from evil2root.domain.numerics.curves import (
     measure_curve,
     monthly_returns,
     returns,
+    rolling_sharpe,
 )
 
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -184,6 +185,24 @@ def test_a_month_runs_from_the_last_point_before_it_to_its_last_point() -> None:
         (2024, 1): pytest.approx(0.10),
         (2024, 2): pytest.approx(-0.10),
     }
+
+
+def test_a_month_that_starts_with_nothing_has_no_return() -> None:
+    times = [datetime(2024, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4)]
+
+    months = monthly_returns(times, [10.0, 0.0, 5.0, 6.0])
+
+    assert months == {(2024, 1): 0.0, (2024, 2): -1.0, (2024, 4): pytest.approx(0.2)}
+
+
+def test_a_rolling_sharpe_sees_its_window_only() -> None:
+    curve = by_returns(*[0.5, -0.3] * 40, *[0.02, -0.01] * 20)
+
+    early, before, whole = rolling_sharpe(curve, window=40, at=[39, 80, 120])
+
+    assert early is None
+    assert before == pytest.approx(0.1 / (0.4 * math.sqrt(40 / 39)))
+    assert whole == pytest.approx(0.005 / (0.015 * math.sqrt(40 / 39)))
 
 
 class TestBetaAlpha:
