@@ -1,0 +1,182 @@
+"""Stored bars: raw prices with the factor that adjusts them, each bar once.
+
+They come and go in PostgreSQL's binary COPY format, which numpy packs and parses without a Python object a value.
+"""
+
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import numpy as np
+import polars as pl
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.adjust import adjusted
+from evil2root.domain.market.history import STORED_SCHEMA, History
+
+COLUMNS = tuple(STORED_SCHEMA.names())
+_TIMES = COLUMNS[:2]
+
+_ROW = np.dtype(
+    [("fields", ">i2")]
+    + [part for name in COLUMNS for part in ((f"{name}_size", ">i4"), (name, ">i8" if name in _TIMES else ">f8"))]
+)
+"""A row in binary COPY: the number of fields, then each field's size in bytes and its value, big end first."""
+
+_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+_TRAILER = b"\xff\xff"
+
+_EPOCH_US = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+"""PostgreSQL counts microseconds from here."""
+
+EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+
+SAME = " AND ".join(f"b.{name} = s.{name}" for name in COLUMNS[1:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What became of bars that were to be stored."""
+
+    new: int
+    same: int
+    """Already there, equal in every value."""
+    different: int
+    """Already there with other values: left as they were, or replaced if that was asked for."""
+    first_different: datetime | None
+    """Opening of the first of them."""
+
+
+class PostgresBars:
+    """Stores and serves bars."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def add(self, history: History, *, source: str | None = None, replace: bool = False) -> Added:
+        """Store a history in one transaction. Doing it again changes nothing.
+
+        Parameters
+        ----------
+        source
+            Where the bars come from, the history's own `origin` when not given.
+        replace
+            Let the new values win where a stored bar has others.
+        """
+        given = (history.symbol, history.interval.value)
+        async with self._engine.begin() as connection:
+            await connection.exec_driver_sql("SELECT 1")  # SQLAlchemy begins with its own first statement
+            raw = await _driver(connection)
+            # Two loads of one series, one after the other: the counts are then exact.
+            await raw.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", "bars " + " ".join(given))
+            await raw.execute(
+                "CREATE TEMPORARY TABLE staged_bars (opened_at TIMESTAMPTZ PRIMARY KEY, closed_at TIMESTAMPTZ, "
+                + ", ".join(f"{name} DOUBLE PRECISION" for name in COLUMNS[2:])
+                + ") ON COMMIT DROP"
+            )
+            await raw.copy_to_table("staged_bars", source=io.BytesIO(_packed(history.stored)), format="binary")
+            known = await raw.fetchrow(
+                f"SELECT count(*) AS known, count(*) FILTER (WHERE {SAME}) AS same, "  # noqa: S608 - our own names
+                f"min(opened_at) FILTER (WHERE NOT ({SAME})) AS first FROM staged_bars s JOIN bars b USING (opened_at) "
+                "WHERE b.symbol = $1 AND b.interval = $2",
+                *given,
+            )
+            await raw.execute(
+                _MERGE.format(otherwise=_REPLACE if replace else "NOTHING"), *given, source or history.origin
+            )
+        return Added(
+            new=history.stored.height - known["known"],
+            same=known["same"],
+            different=known["known"] - known["same"],
+            first_different=known["first"],
+        )
+
+    async def series(self, symbol: str, interval: Interval, *, until: datetime | None = None) -> pl.DataFrame:
+        """Return all adjusted bars of a series that closed at or before `until`, oldest first."""
+        return _adjusted(await self.stored(symbol, interval, until=until))
+
+    async def window(
+        self, symbol: str, interval: Interval, *, start: datetime | None = None, until: datetime | None = None,
+        limit: int | None = None,
+    ) -> pl.DataFrame:  # fmt: skip
+        """Return adjusted bars opened at or after `start` and closed at or before `until`, oldest first.
+
+        With a `limit` the newest of them.
+        """
+        return _adjusted(await self.stored(symbol, interval, start=start, until=until, limit=limit))
+
+    async def raw(
+        self, symbol: str, interval: Interval, *, start: datetime | None = None, until: datetime | None = None,
+        limit: int | None = None,
+    ) -> pl.DataFrame:  # fmt: skip
+        """Return the same bars as they were traded."""
+        return (await self.stored(symbol, interval, start=start, until=until, limit=limit)).drop("factor")
+
+    async def stored(
+        self, symbol: str, interval: Interval, *, start: datetime | None = None, until: datetime | None = None,
+        limit: int | None = None,
+    ) -> pl.DataFrame:  # fmt: skip
+        """Return raw bars with their factors, `STORED_SCHEMA`, oldest first."""
+        buffer = io.BytesIO()
+        async with self._engine.connect() as connection:
+            raw = await _driver(connection)
+            await raw.copy_from_query(
+                _SELECT,
+                symbol,
+                interval.value,
+                start or EARLIEST,
+                until or LATEST,
+                limit,
+                output=buffer,
+                format="binary",
+            )
+        return _parsed(buffer.getbuffer())
+
+
+_SELECT = (
+    f"SELECT * FROM (SELECT {', '.join(COLUMNS)} FROM bars WHERE symbol = $1 AND interval = $2 "  # noqa: S608
+    "AND opened_at >= $3 AND opened_at < $4 AND closed_at <= $4 ORDER BY opened_at DESC LIMIT $5) AS newest "
+    "ORDER BY opened_at"
+)
+_MERGE = (
+    f"INSERT INTO bars AS b (symbol, interval, source, {', '.join(COLUMNS)}) "  # noqa: S608 - our own names
+    f"SELECT $1, $2, $3, {', '.join(COLUMNS)} FROM staged_bars ORDER BY opened_at "
+    "ON CONFLICT (symbol, interval, opened_at) DO {otherwise}"
+)
+_REPLACE = (
+    f"UPDATE SET ({', '.join(COLUMNS[1:])}, source, stored_at) = "
+    f"ROW({', '.join(f'excluded.{name}' for name in COLUMNS[1:])}, excluded.source, now()) "
+    f"WHERE NOT ({SAME.replace('s.', 'excluded.')})"
+)
+
+
+async def _driver(connection: AsyncConnection) -> "asyncpg.Connection[Any]":
+    """Give asyncpg's own connection: SQLAlchemy has no COPY."""
+    return (await connection.get_raw_connection()).driver_connection
+
+
+def _adjusted(stored: pl.DataFrame) -> pl.DataFrame:
+    return adjusted(stored.drop("factor"), factor=stored["factor"])
+
+
+def _packed(stored: pl.DataFrame) -> bytes:
+    rows = np.empty(stored.height, dtype=_ROW)
+    rows["fields"] = len(COLUMNS)
+    for name in COLUMNS:
+        values = stored[name].to_physical().to_numpy()
+        rows[f"{name}_size"] = 8
+        rows[name] = values - _EPOCH_US if name in _TIMES else values
+    return _HEADER + rows.tobytes() + _TRAILER
+
+
+def _parsed(copied: memoryview) -> pl.DataFrame:
+    count = (len(copied) - len(_HEADER) - len(_TRAILER)) // _ROW.itemsize
+    rows = np.frombuffer(copied, dtype=_ROW, count=count, offset=len(_HEADER))
+    columns = {
+        name: rows[name].astype("<i8") + _EPOCH_US if name in _TIMES else rows[name].astype("<f8") for name in COLUMNS
+    }
+    return pl.DataFrame(columns).cast(STORED_SCHEMA)
