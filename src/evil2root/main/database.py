@@ -26,7 +26,7 @@ async def open_database(
     """
     settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if settings.database_url is not None:
-        async with _migrated(str(settings.database_url), say) as engine:
+        async with _migrated(settings.database_url.get_secret_value(), say) as engine:
             yield engine
         return
     say(f"Starting the embedded PostgreSQL in {settings.data_folder}")
