@@ -43,8 +43,9 @@ def packaged(interval: Interval) -> dict[str, History]:
                 known = ", ".join(f"{name} ({', '.join(symbols)})" for name, symbols in SYMBOLS.items())
                 msg = f"There is no packaged history of {interval} bars: use {known}, or set EVIL2ROOT_REPLAY__PATH."
                 raise BarsUnavailable(msg)
-    except BadBars as bad:
-        msg = f"The packaged history breaks the rules of bars, its file must be damaged ({bad}) Run ./evil2root setup --force."
+    except (BadBars, pl.exceptions.PolarsError, gzip.BadGzipFile) as bad:
+        why = str(bad).split("\n", 1)[0]
+        msg = f"The packaged history can't be used, its file must be damaged ({why}). Run ./evil2root setup --force."
         raise BarsUnavailable(msg) from bad
 
 
@@ -62,7 +63,7 @@ def _located(package: str, inside: str) -> Path:
 
 
 def _daily(path: Path) -> dict[str, History]:
-    table = _read(gzip.decompress(path.read_bytes()), path, pl.Schema({
+    table = pl.read_csv(gzip.decompress(path.read_bytes()), schema=pl.Schema({
         "Ticker": pl.String(), "Date": pl.String(), "Open": pl.Float64(), "High": pl.Float64(), "Low": pl.Float64(),
         "Close": pl.Float64(), "Volume": pl.Float64(), "Adj Close": pl.Float64(),
     }))  # fmt: skip
@@ -74,19 +75,11 @@ def _daily(path: Path) -> dict[str, History]:
 def _hourly(path: Path) -> dict[str, History]:
     names = ("Open", "High", "Low", "Close", "Volume")
     schema = pl.Schema({"Time": pl.String(), **dict.fromkeys(names, pl.Float64())})
-    table = _read(path.read_bytes(), path, schema)
+    table = pl.read_csv(path, schema=schema)
     table = table.with_columns(
         pl.col("Time").str.to_datetime("%d.%m.%Y %H:%M:%S%.3f", time_unit="us").dt.replace_time_zone("UTC")
     )
     return {symbol: _history(symbol, Interval.H1, table, _EURUSD_ORIGIN) for symbol in HOURLY}
-
-
-def _read(content: bytes, path: Path, schema: pl.Schema) -> pl.DataFrame:
-    try:
-        return pl.read_csv(content, schema=schema)
-    except pl.exceptions.PolarsError as error:
-        msg = f"The recorded history in {path.name} can't be read ({error}). Run ./evil2root setup --force."
-        raise BarsUnavailable(msg) from error
 
 
 def _history(symbol: str, interval: Interval, rows: pl.DataFrame, origin: str) -> History:
