@@ -166,4 +166,4 @@ def _broken_line(path: Path, *, columns: int, error: Exception) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:200]
+    return " ".join(str(error).strip().split("\n", 1)[0][:200].split())
