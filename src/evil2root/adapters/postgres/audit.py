@@ -55,7 +55,7 @@ async def audit(  # noqa: PLR0913 - the columns of the log
     return int(line["seq"])
 
 
-def chained(previous: str, line: Mapping[str, Any]) -> str:
+def chained(previous: str, line: Mapping[Any, Any]) -> str:
     """Hash a line together with the hash of the line before: a change anywhere breaks the chain from there on."""
     said = {name: line[name] for name in ("seq", "actor", "origin", "action", "object", "before", "after")}
     said["at"] = line["at"].astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,75 @@
+"""Reads of stored bars."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import polars as pl
+from sqlalchemy import ARRAY, Text, bindparam, func, select, true
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from evil2root.adapters.postgres import tables
+from evil2root.adapters.postgres.bars import LATEST, PostgresBars
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.bars import Bar
+from evil2root.domain.market.frame import PRICES
+from evil2root.engine.reads import SymbolRow
+
+
+class MarketReads:
+    """The part of `Reads` that looks into stored bars."""
+
+    _engine: AsyncEngine
+    _bars: PostgresBars
+
+    async def symbols(self, *, until: datetime | None) -> tuple[SymbolRow, ...]:
+        """Return every series with bars that closed at or before `until`."""
+        bar, newest = tables.bars, tables.bars.alias("newest")
+        series = (
+            select(
+                bar.c.symbol, bar.c.interval, func.count().label("bars"), func.min(bar.c.opened_at).label("first"),
+                func.max(bar.c.opened_at).label("last"),
+            )
+            .where(bar.c.closed_at <= (until or LATEST))
+            .group_by(bar.c.symbol, bar.c.interval)
+            .subquery()
+        )  # fmt: skip
+        query = select(series, newest.c.source).join(
+            newest,
+            (newest.c.symbol == series.c.symbol)
+            & (newest.c.interval == series.c.interval)
+            & (newest.c.opened_at == series.c.last),
+        )
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query.order_by(series.c.symbol, series.c.interval))).mappings().all()
+        return tuple(SymbolRow(**{**row, "interval": Interval(row["interval"])}) for row in rows)
+
+    async def bars(
+        self, symbol: str, interval: Interval, *, start: datetime | None, until: datetime | None, limit: int
+    ) -> pl.DataFrame:
+        """Return the newest `limit` adjusted bars opened from `start` on and closed at or before `until`."""
+        return await self._bars.window(symbol, interval, start=start, until=until, limit=limit)
+
+    async def last_bars(self, symbols: Sequence[str], interval: Interval, *, until: datetime | None) -> dict[str, Bar]:
+        """Return each symbol's newest adjusted bar that closed at or before `until`; symbols without one are left out."""
+        bar = tables.bars
+        wanted = func.unnest(bindparam("symbols", list(symbols), type_=ARRAY(Text))).table_valued(
+            "symbol", name="wanted"
+        )
+        before = until or LATEST
+        newest = (
+            select(bar)
+            .where(bar.c.symbol == wanted.c.symbol, bar.c.interval == interval.value)
+            .where(bar.c.opened_at < before, bar.c.closed_at <= before)
+            .order_by(bar.c.opened_at.desc())
+            .limit(1)
+            .lateral()
+        )
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(select(newest).select_from(wanted.join(newest, true())))).mappings().all()
+        return {
+            row["symbol"]: Bar(
+                symbol=row["symbol"], interval=interval, opened_at=row["opened_at"], closed_at=row["closed_at"],
+                volume=row["volume"] / row["factor"], **{name: row[name] * row["factor"] for name in PRICES},
+            )
+            for row in rows
+        }  # fmt: skip
