@@ -10,7 +10,9 @@ from evil2root.engine.identity import Identity, Role
 
 def desk_of(request: Request) -> Desk:
     """Fetch the desk that `main` put into the application's state."""
-    desk: Desk = request.app.state.desk
+    desk: Desk | None = getattr(request.app.state, "desk", None)
+    if desk is None:
+        raise HTTPException(503, "Starting: try again in a moment.")
     return desk
 
 
@@ -24,6 +26,11 @@ def csrf_of(request: Request) -> str:
     """The token that forms carry; the guard made it for this session."""
     token: str = getattr(request.state, "csrf", "") or ""
     return token
+
+
+def origin_of(request: Request) -> str:
+    """Where the caller is, for the audit."""
+    return f"web {getattr(request.state, 'origin', '') or 'local'}"
 
 
 def may_trade(identity: Identity | None) -> bool:

@@ -7,6 +7,7 @@ missing number has no format: whoever has none says `none` or `not yet` in words
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 MINUS = "\N{MINUS SIGN}"
@@ -195,3 +196,8 @@ def _title(at: datetime, zone: str) -> str:
 def _date(there: datetime, today: datetime) -> str:
     year = "" if there.year == today.year else f" {there.year}"
     return f"{there.day} {there:%b}{year}"
+
+
+def path(text: str) -> str:
+    """A name as a part of an address: nothing in it can end the part."""
+    return quote(text, safe="")

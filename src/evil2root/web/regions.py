@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -12,6 +13,8 @@ from evil2root.web.views import overview, positions, system
 
 log = structlog.get_logger(__name__)
 
+GOES_ON = "The bot goes on; stops and targets stay in force."
+T = TypeVar("T")
 Builder = Callable[[Desk, Curve], Awaitable[object]]
 
 
@@ -36,6 +39,15 @@ async def built(region: Region, desk: Desk, curve: Curve) -> object:
     except Exception:
         log.exception("page.region_failed", region=region.name)
         return Failed(what=region.what, meanwhile=region.meanwhile)
+
+
+async def guarded(reading: Awaitable[T], *, what: str, name: str) -> T | Failed:
+    """Wait for a part of a page; when it fails, say so in its place."""
+    try:
+        return await reading
+    except Exception:
+        log.exception("page.region_failed", region=name)
+        return Failed(what=what, meanwhile=GOES_ON)
 
 
 async def _equity(desk: Desk, curve: Curve) -> object:
@@ -65,8 +77,6 @@ async def _orders(desk: Desk, _curve: Curve) -> object:
 async def _headline(desk: Desk, _curve: Curve) -> object:
     return overview.headline(desk)
 
-
-GOES_ON = "The bot goes on; stops and targets stay in force."
 
 POSITIONS = Region(
     name="positions", topics=frozenset({"positions", "equity"}), build=_positions,

@@ -1,6 +1,17 @@
 """Addresses of the dashboard, one file a room."""
 
-from evil2root.web.routes import overview
+from evil2root.web.routes import decisions, events, halting, login, overview, positions, search, symbols, system, trades
 
-ROUTERS = (overview.router,)
+ROUTERS = (
+    overview.router,
+    symbols.router,
+    decisions.router,
+    positions.router,
+    trades.router,
+    system.router,
+    search.router,
+    halting.router,
+    login.router,
+    events.router,
+)
 """All of them, in the order they are tried."""

@@ -11,11 +11,11 @@ from evil2root.web.regions import Region, built
 from evil2root.web.views.shell import Shell, shell
 
 
-def frame(request: Request, desk: Desk, *, page: str, topics: str = "") -> Shell:
+def frame(request: Request, desk: Desk, *, page: str, topics: str = "", subject: str = "") -> Shell:
     """Build the frame of `page` for this caller."""
     return shell(
         desk, page=page, identity=caller_of(request), csrf=csrf_of(request), notice=notice.notice_of(request),
-        topics=topics,
+        topics=topics, subject=subject,
     )  # fmt: skip
 
 
@@ -24,7 +24,6 @@ def answer(  # noqa: PLR0913 - the template, its frame and what it shows
 ) -> Response:
     """Render a page in its frame."""
     response = render.page(request, name, status=status, region=region, shell=frame, **context)
-    response.headers["Cache-Control"] = "no-store"
     return notice.shown(response) if frame.notice is not None else response
 
 

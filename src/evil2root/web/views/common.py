@@ -1,12 +1,13 @@
 """Parts that several pages show: signed figures, badges, and the words for outcomes and order states."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from evil2root.domain.book.orders import OrderState
 from evil2root.domain.core.instrument import Instrument
+from evil2root.domain.core.money import Price
 from evil2root.domain.core.side import Side
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Outcome
@@ -48,6 +49,8 @@ class Place:
     zone: str
     currency: str
     instruments: Mapping[str, Instrument]
+    marks: Mapping[str, Price] = field(default_factory=dict)
+    """Last price of every symbol seen."""
 
     def moment(self, at: datetime) -> Moment:
         """A time, relative when it is recent."""
@@ -80,11 +83,11 @@ class Place:
         return instrument.name if instrument is not None else ""
 
 
-def place_of(policy: Policy, now: datetime) -> Place:
+def place_of(policy: Policy, now: datetime, *, marks: Mapping[str, Price] | None = None) -> Place:
     """Where the account lives: New York as soon as it trades anything there, else UTC."""
     zones = {i.session.zone for i in policy.instruments.values()}
     zone = f.NEW_YORK if f.NEW_YORK in zones else "UTC"
-    return Place(now=now, zone=zone, currency=policy.currency, instruments=policy.instruments)
+    return Place(now=now, zone=zone, currency=policy.currency, instruments=policy.instruments, marks=marks or {})
 
 
 def rate(frac: f.Number, *, plus: bool = True) -> Delta:

@@ -145,7 +145,7 @@ def _stats(facts: CurveFacts | None, equity: Decimal, status: Status, place: Pla
              "over what was put in"),
         Stat(label="Worst drawdown", value=fall, hint="Deepest fall from a peak, at the closes"),
         Stat(label=days, value=sharpe, detail=width,
-             hint=f"Mean over deviation of daily returns, times the root of 252; with its 95% interval. "
+             hint=f"Mean over deviation of returns, scaled to a year; with its 95% interval. "
              f"Said from {SHARPE_DAYS_MIN} days on"),
     )  # fmt: skip
 

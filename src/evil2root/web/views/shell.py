@@ -58,6 +58,9 @@ class Shell:
     """Everything around the page."""
 
     page: str
+    """Names the page to its styles and its live stream."""
+    section: str
+    """The item of the navigation it belongs to."""
     title_prefix: str
     mode: str
     mode_label: str
@@ -81,12 +84,13 @@ class Shell:
     choices: tuple[HaltChoice, ...]
     banner: Banner | None
     notice: Notice | None
-    topics: str
-    """What the page's live stream is asked for; empty for a page without one."""
+    stream: str
+    """Address of the page's live stream; empty for a page without one."""
 
 
 def shell(  # noqa: PLR0913 - the parts of the frame
-    desk: Desk, *, page: str, identity: Identity | None, csrf: str, notice: Notice | None = None, topics: str = ""
+    desk: Desk, *, page: str, identity: Identity | None, csrf: str, notice: Notice | None = None, topics: str = "",
+    subject: str = "",
 ) -> Shell:
     """Build the frame for `page`."""
     status = desk.status()
@@ -97,6 +101,7 @@ def shell(  # noqa: PLR0913 - the parts of the frame
     warns = status.phase is not Phase.READY
     return Shell(
         page=page,
+        section={"symbol": "symbols", "decision": "decisions"}.get(page, page),
         title_prefix="LIVE · " if is_live else "",
         mode="live" if is_live else "paper",
         mode_label="Live" if is_live else "Paper",
@@ -121,7 +126,7 @@ def shell(  # noqa: PLR0913 - the parts of the frame
         choices=halt_choices(desk, place),
         banner=_banner(desk, status, place),
         notice=notice,
-        topics=topics,
+        stream=f"/events?page={page}&topics={topics}&symbol={f.path(subject)}" if topics else "",
     )
 
 

@@ -1,0 +1,42 @@
+"""The watchlist and the chart pages."""
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import Response
+
+from evil2root.domain.core.timeframe import Interval
+from evil2root.web.deps import DeskDep
+from evil2root.web.regions import guarded
+from evil2root.web.routes.pages import answer, frame
+from evil2root.web.views import symbols
+
+router = APIRouter()
+
+TOPICS = "equity,positions,decisions,health"
+
+
+@router.get("/symbols")
+async def watchlist(request: Request, desk: DeskDep) -> Response:
+    """Where is something happening?"""
+    lines = await guarded(symbols.watchlist(desk), what="The watchlist could not be read", name="watchlist")
+    return answer(request, "pages/symbols.html", frame=frame(request, desk, page="symbols"), lines=lines)
+
+
+@router.get("/symbols/{symbol:path}")
+async def symbol_chart(request: Request, desk: DeskDep, symbol: str, interval: str = "") -> Response:
+    """What does the bot see here, and what would it do?"""
+    size = desk.policy.interval
+    if interval:
+        try:
+            size = Interval(interval)
+        except ValueError:
+            known = " ".join(i.value for i in Interval)
+            raise HTTPException(422, f"{interval[:20]!r} is no bar size; use one of {known}.") from None
+    if symbol not in desk.policy.instruments:
+        stored = await desk.reads.symbols(until=desk.status().now)
+        if all(row.symbol != symbol for row in stored):
+            known = ", ".join(desk.policy.instruments)
+            raise HTTPException(404, f"{symbol[:40]!r} is not on the watchlist ({known}), and no bar of it is stored.")
+    view = await symbols.symbol_page(desk, symbol, size)
+    topics = TOPICS if size is desk.policy.interval else ""
+    around = frame(request, desk, page="symbol", topics=topics, subject=symbol)
+    return answer(request, "pages/symbol.html", frame=around, s=view)

@@ -1,0 +1,82 @@
+// What all charts share: the library, colours from the design tokens, and how the API writes time.
+import {
+  AreaSeries, CandlestickSeries, ColorType, CrosshairMode, HistogramSeries, LineSeries, LineStyle,
+  createChart, createSeriesMarkers,
+} from "../vendor/lightweight-charts.standalone.production.mjs";
+
+export { AreaSeries, CandlestickSeries, HistogramSeries, LineSeries, LineStyle, createChart, createSeriesMarkers };
+
+const probe = document.createElement("i");
+probe.hidden = true;
+document.body.append(probe);
+
+/** A token as [r, g, b]; light-dark() is resolved by the browser. */
+function rgb(token) {
+  probe.className = "";
+  probe.style.setProperty("color", `var(--${token})`);
+  return getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
+}
+export const color = (token, alpha = 1) => `rgba(${rgb(token).join(",")},${alpha})`;
+
+export const quiet = { priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false };
+
+export function base(extra = {}) {
+  return {
+    autoSize: true,
+    layout: {
+      background: { type: ColorType.Solid, color: "transparent" }, textColor: color("text-3"), fontSize: 11,
+      fontFamily: "Inter, system-ui, sans-serif", attributionLogo: false,
+      panes: { separatorColor: color("line"), separatorHoverColor: color("accent", 0.2), enableResize: true },
+    },
+    grid: { vertLines: { visible: false }, horzLines: { color: color("line", 0.55) } },
+    rightPriceScale: { borderVisible: false },
+    timeScale: { borderVisible: false, rightOffset: 2, minBarSpacing: 0.2, timeVisible: extra.intraday ?? false },
+    crosshair: {
+      mode: CrosshairMode.Magnet,
+      vertLine: { color: color("text-3", 0.6), labelBackgroundColor: color("line-strong") },
+      horzLine: { color: color("text-3", 0.6), labelBackgroundColor: color("line-strong") },
+    },
+    // On touch the page keeps vertical scrolling; the chart takes horizontal drags.
+    handleScroll: { mouseWheel: false, vertTouchDrag: false, horzTouchDrag: true, pressedMouseMove: true },
+    handleScale: { mouseWheel: false, pinch: true },
+    ...extra.options,
+  };
+}
+
+/** RFC 3339 as the library wants it: a date for daily bars, seconds for shorter ones. */
+export const at = (iso, daily) => (daily ? iso.slice(0, 10) : Math.floor(Date.parse(iso) / 1000));
+
+export const minus = (text) => text.replace("-", "−");
+
+/** The JSON behind an address of our own API; a failure says which one. */
+export async function json(url) {
+  const answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+  if (!answer.ok) throw new Error(`${answer.status} from ${url}`);
+  return answer.json();
+}
+
+export function levelLine(series, price, token, title, style = LineStyle.Dashed) {
+  return series.createPriceLine({
+    price, color: color(token, 0.75), lineWidth: 1, lineStyle: style, axisLabelVisible: true,
+    axisLabelColor: color(token), axisLabelTextColor: color("surface"), title,
+  });
+}
+
+/** Rising bars are hollow and falling bars are solid: the shape tells them apart without colour. */
+export function candles(chart, bars, precision) {
+  const series = chart.addSeries(CandlestickSeries, {
+    upColor: color("surface"), borderUpColor: color("gain"), wickUpColor: color("gain"),
+    downColor: color("loss"), borderDownColor: color("loss"), wickDownColor: color("loss"),
+    priceLineVisible: false, lastValueVisible: false,
+    priceFormat: { type: "price", precision, minMove: 10 ** -precision },
+  });
+  series.setData(bars);
+  return series;
+}
+
+export function lastPrice(series, price) {
+  return series.createPriceLine({
+    price, lineVisible: false, axisLabelVisible: true, axisLabelColor: color("text"),
+    axisLabelTextColor: color("surface"), title: "",
+  });
+}
