@@ -117,6 +117,7 @@ class TestRefusals:
             (HEADER.encode() + b"2024-07-02,\xff,1,1,1,1\n", "x.csv is not UTF-8 text"),
             (HEADER.encode("utf-16"), "x.csv is not UTF-8 text"),
             (b"time,open,high,low,close,volume,factor\n2024-07-02,1,1,1,1,1,0\n", "line 2: factor is 0.0; it must be finite"),
+            ("time,open,high,low,close,volume,factor,adj_close\n" + DAY_1, "both adj_close and factor, which say the same thing twice"),
         ],
     )  # fmt: skip
     def test_name_file_line_value_and_limit_in_one_sentence(

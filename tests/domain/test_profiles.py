@@ -6,19 +6,21 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from evil2root.domain.book.protection import Protect
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.money import Price
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.evidence import Evidence, Holding
 from evil2root.domain.decision.intent import Enter, Exit, Stay, StayKind
+from evil2root.domain.decision.proposal import Proposal
 from evil2root.domain.decision.strategies.fusion import Fusion
 from evil2root.domain.execution.costs import Costs
 from evil2root.domain.execution.exits import TrailKind
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.profiles import STRATEGIES, data_options, make_policy, options_for
 from evil2root.domain.market.bars import Bar
-from evil2root.domain.risk.sizing import CapitalShare, CashFraction, FixedUnits, RiskAtStop
+from evil2root.domain.risk.sizing import CapitalShare, CashFraction, Exposure, FixedUnits, RiskAtStop, size
 from evil2root.domain.signals.values import Signal, View
 
 SYMBOLS = ("AAPL", "GOOG", "MSFT")
@@ -79,6 +81,27 @@ class TestMakePolicy:
 
         assert made.sizing == CapitalShare(capital_frac=1 / Decimal(3))
         assert made.instruments["AAPL"].tick == Decimal("0.01")
+
+    def test_gives_a_latecomer_the_same_part_of_the_capital_as_the_first(self) -> None:
+        made = policy("buy_hold")
+        aapl = made.instruments["AAPL"]
+        proposal = Proposal(
+            decision_id="D-1", symbol="AAPL", side=Side.BUY, entry=aapl.price(10.0), stop=None, target=None,
+            protect=Protect(stop=None, target=None, relative=False), made_at=OPENED, good_until=OPENED,
+        )  # fmt: skip
+        account = Exposure(
+            equity=Decimal(90_000), cash=Decimal(30_000), cash_in_flight=Decimal(10_000), gross=Decimal(60_000),
+            symbol=Decimal(0), positions=2, day_loss_frac=Decimal(0), day_volume=Decimal(1), fee_frac=Decimal("0.001"),
+            slippage_frac=Decimal("0.0005"), asked_at_open=True, capital=Decimal(30_000),
+        )  # fmt: skip
+
+        sized = size(
+            proposal, price=Decimal(10), factor=Decimal(1), exposure=account, method=made.sizing, limits=made.limits,
+            instrument=aapl,
+        )  # fmt: skip
+
+        # A third of 30,000 at 10 a share, 0.15 % of costs included; neither the gains nor the cash left matter.
+        assert sized.quantity == 998
 
     def test_lets_the_metronome_beat_undisturbed(self) -> None:
         made = policy("metronome")
