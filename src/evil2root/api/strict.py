@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-_NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,10})?")
+_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,10})?")
 _LARGEST = Decimal(10) ** 15
 _PLACES = 10
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
@@ -46,7 +46,7 @@ Amount = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "pattern": r"^\d{1,15}(\.\d{1,10})?$"},
+                {"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,10})?$"},
                 {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1e15},
             ],
             "examples": ["12.5"],

@@ -90,7 +90,7 @@ async def _bars(  # noqa: PLR0913 - the parts of the question
     length = interval or desk.policy.interval
     since, before = _opening(start, symbol, "start"), _opening(end, symbol, "end")
     # The store bounds closes too: ask one bar further, and cut by the opening here.
-    until = now if before is None else min(now, before + length.length)
+    until = now if before is None or before >= now else min(now, before + length.length)
     frame = await desk.reads.bars(symbol, length, start=since, until=until, limit=limit + SPARE)
     if before is not None:
         frame = frame.filter(pl.col("opened_at") < before)
