@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from evil2root.adapters.postgres import tables
 from evil2root.adapters.postgres.books import awaiting_decisions, held, ledger_balances, open_orders
 from evil2root.adapters.postgres.codec import CARRY
+from evil2root.adapters.postgres.failures import first_line
 from evil2root.adapters.postgres.keeping import batch
 from evil2root.domain.book.ledger import CASH
 from evil2root.domain.book.portfolio import Portfolio
@@ -154,10 +155,3 @@ def _in_one_line() -> Iterator[None]:
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         msg = f"The database can't be reached: {first_line(error)}"
         raise JournalUnavailable(msg) from error
-
-
-def first_line(error: Exception) -> str:
-    """Say what the server said, without the statement and its parameters."""
-    said = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    cause = said.__cause__ or said
-    return (str(cause) or type(cause).__name__).splitlines()[0]

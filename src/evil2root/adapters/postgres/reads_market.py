@@ -52,9 +52,8 @@ class MarketReads:
     async def last_bars(self, symbols: Sequence[str], interval: Interval, *, until: datetime | None) -> dict[str, Bar]:
         """Return each symbol's newest adjusted bar that closed at or before `until`; symbols without one are left out."""
         bar = tables.bars
-        wanted = func.unnest(bindparam("symbols", list(symbols), type_=ARRAY(Text))).table_valued(
-            "symbol", name="wanted"
-        )
+        given = bindparam("symbols", list(symbols), type_=ARRAY(Text))
+        wanted = func.unnest(given).table_valued("symbol", name="wanted").render_derived()
         before = until or LATEST
         newest = (
             select(bar)

@@ -267,7 +267,7 @@ login_failures = Table(
 desk_requests = Table(
     "desk_requests", metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True), _text("kind"), _document("payload"),
-    _text("by"), _text("origin"), _time("at"), Column("done", Boolean, nullable=True),
+    _text("by"), _text("origin"), _time("at"), _time("taken_at", nullable=True), Column("done", Boolean, nullable=True),
     _text("answer", nullable=True), _time("answered_at", nullable=True),
     Index("ix_desk_requests_open", "id", postgresql_where=literal_column("answered_at IS NULL")),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.postgres.codec import FILL, VENUE_ACCOUNT
+from evil2root.adapters.postgres.failures import first_line
 from evil2root.adapters.postgres.tables import paper_accounts, paper_fills
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.execution.broker import BrokerUnavailable
@@ -76,5 +77,4 @@ class PostgresVenueStore:
 
 
 def _away(error: Exception) -> BrokerUnavailable:
-    first = (str(error) or type(error).__name__).splitlines()[0]
-    return BrokerUnavailable(f"The paper venue's memory can't be reached: {first}")
+    return BrokerUnavailable(f"The paper venue's memory can't be reached: {first_line(error)}")

@@ -1,0 +1,10 @@
+"""What the database said when it failed, in one line."""
+
+from sqlalchemy.exc import DBAPIError
+
+
+def first_line(error: Exception) -> str:
+    """Say what the server said, without the statement and its parameters."""
+    said = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    cause = said.__cause__ or said
+    return (str(cause) or type(cause).__name__).splitlines()[0]
