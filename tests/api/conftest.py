@@ -1,9 +1,11 @@
 from collections.abc import Iterator
 
 import pytest
+from fastapi import FastAPI
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from evil2root.api.app import create_app
 from tests.api.door import House
 from tests.fakes.desk import FakeDesk, a_desk
 
@@ -13,16 +15,21 @@ def shared_desk() -> FakeDesk:
     return a_desk(bars=230)
 
 
-@pytest.fixture
-def house(shared_desk: FakeDesk) -> House:
-    """For looking at: the desk is shared, so ask it nothing that changes it."""
-    return House(shared_desk)
+@pytest.fixture(scope="session")
+def shared_app() -> FastAPI:
+    return create_app(version="0.1.0")
 
 
 @pytest.fixture
-def fresh_house() -> House:
+def house(shared_desk: FakeDesk, shared_app: FastAPI) -> House:
+    """For looking at: desk and app are shared, so ask for nothing that changes them."""
+    return House(shared_desk, app=shared_app)
+
+
+@pytest.fixture
+def fresh_house(shared_app: FastAPI) -> House:
     """For doing: the desk is this test's own."""
-    return House(a_desk(bars=230))
+    return House(a_desk(bars=230), app=shared_app)
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from fastapi import FastAPI
 
 from evil2root.domain.kernel.actions import Reply
 from evil2root.engine.access import Role
@@ -12,8 +13,8 @@ from tests.fakes.desk import FakeDesk, a_desk
 
 
 @pytest.fixture
-def house() -> House:
-    return House(a_desk(bars=1))
+def house(shared_app: FastAPI) -> House:
+    return House(a_desk(bars=1), app=shared_app)
 
 
 HALT = f"{API}/halt"

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from evil2root.api import docs_page, metrics
 from evil2root.api.deps import BEARER, PROBLEMS, VIEWER, DeskDep
 from evil2root.api.guard import Guard
-from evil2root.api.problems import PageError, add_problem_handlers
+from evil2root.api.problems import MEDIA_TYPE, PageError, add_problem_handlers
 from evil2root.api.routes import book, decisions, market, people, portfolio, status
 from evil2root.api.schemas.status import ReadyOut
 from evil2root.api.shell import Shell
@@ -23,6 +23,21 @@ from evil2root.api.strict import StrictRoute
 from evil2root.engine.desk import Desk, Phase
 
 OPENAPI = "/api/openapi.json"
+
+
+class DescribedApp(FastAPI):
+    """An application whose description says that errors are problem details."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Describe the API; the framework knows one media type for all JSON, so that of problems is put right here."""
+        described = super().openapi()
+        for operations in described["paths"].values():
+            for operation in operations.values():
+                for answer in operation["responses"].values():
+                    schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+                    if schema.get("$ref", "").endswith("/ProblemOut"):
+                        answer["content"] = {MEDIA_TYPE: answer["content"].pop("application/json")}
+        return described
 
 
 def create_app(
@@ -46,7 +61,7 @@ def create_app(
     page_error
         How pages show an error; without it pages answer problem details too.
     """
-    app = FastAPI(
+    app = DescribedApp(
         title="EVIL2ROOT",
         summary="A self-hosted trading bot that can explain every step it took.",
         version=version,

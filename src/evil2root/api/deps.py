@@ -17,9 +17,12 @@ BEARER = HTTPBearer(auto_error=False, description="An API key, `e2r_...`; pages 
 """Says in the OpenAPI what the guard has checked before any route is reached."""
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ProblemOut, "description": "The address or the body can't be read"},
     401: {"model": ProblemOut, "description": "Nobody known asks"},
     403: {"model": ProblemOut, "description": "Not with this role, or without the form's token"},
+    413: {"model": ProblemOut, "description": "The body is too large"},
     422: {"model": ProblemOut, "description": "A parameter or field is not as it must be"},
+    500: {"model": ProblemOut, "description": "Something broke; the log has the cause under `trace`"},
     503: {"model": ProblemOut, "description": "Starting, or the database is away"},
 }
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": ProblemOut, "description": "No such thing"}}
