@@ -49,8 +49,7 @@ def _caller(request: Request) -> Identity:
 
 
 def _origin(request: Request) -> str:
-    origin: str = request.state.origin
-    return origin
+    return f"api {request.state.origin}"
 
 
 DeskDep = Annotated[Desk, Depends(_desk)]

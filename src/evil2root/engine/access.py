@@ -64,7 +64,7 @@ FAILURE_WINDOW = timedelta(minutes=15)
 IDLE_MAX = timedelta(hours=12)
 """A session unused for so long is over."""
 SESSION_MAX = timedelta(days=7)
-"""However busy, a session ends then."""
+"""However busy, a session ends then, unless another limit is given."""
 SEEN_EVERY = timedelta(minutes=1)
 """Use is written down at most so often: reading a page is no reason to write a row."""
 KEY_PREFIX = "e2r_"
@@ -100,8 +100,11 @@ class NewKey:
 class Access:
     """The doorkeeper. Pages, API and command line ask it; it asks the store."""
 
-    def __init__(self, store: AccessStore, *, hasher: Hasher, clock: Clock, secret: bytes) -> None:
+    def __init__(
+        self, store: AccessStore, *, hasher: Hasher, clock: Clock, secret: bytes, session_max: timedelta = SESSION_MAX
+    ) -> None:
         self._store = store
+        self._session_max = session_max
         self._hasher = hasher
         self._clock = clock
         self._secret = secret
@@ -134,10 +137,10 @@ class Access:
             return None
         session, user = found
         now = self._clock.now()
-        if user.disabled or now >= min(session.expires_at, session.created_at + SESSION_MAX):
+        if user.disabled or now >= min(session.expires_at, session.created_at + self._session_max):
             return None
         if now - session.seen_at >= SEEN_EVERY:
-            expires_at = min(now + IDLE_MAX, session.created_at + SESSION_MAX)
+            expires_at = min(now + IDLE_MAX, session.created_at + self._session_max)
             await self._store.use_session(session.token_hash, seen_at=now, expires_at=expires_at)
         return Identity(name=user.name, role=user.role, via="session")
 
@@ -264,7 +267,7 @@ class Access:
         )  # fmt: skip
         note = Note(at=now, actor=user.name, origin=origin, action="login", object=f"user:{user.name}")
         await self._store.add_session(session, note=note)
-        return LoggedIn(token=token, expires=now + SESSION_MAX)
+        return LoggedIn(token=token, expires=now + self._session_max)
 
     async def _hash(self, password: str) -> str:
         if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
