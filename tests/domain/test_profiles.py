@@ -80,7 +80,7 @@ class TestMakePolicy:
         made = policy("buy_hold")
 
         assert made.sizing == CapitalShare(capital_frac=1 / Decimal(3))
-        assert made.instruments["AAPL"].tick == Decimal("0.01")
+        assert made.instruments["AAPL"].tick == Decimal("0.0001")
 
     def test_gives_a_latecomer_the_same_part_of_the_capital_as_the_first(self) -> None:
         made = policy("buy_hold")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -48,12 +49,29 @@ class PolicyBook(Protocol):
     async def find(self, digest: str) -> Policy | None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What does not change while the engine runs."""
+
+    mode: str
+    broker: str
+    simulated: bool
+    started_at: datetime
+    version: str
+    feed_source: str
+    feed_origin: str
+    feed_speed: float | None
+    feed_total: int | None
+    shown: Callable[[datetime | None], int]
+    """Counts the bars of the feed that closed at or before a time."""
+
+
 class TradingDesk:
     """What pages, the API and the command line talk to."""
 
     def __init__(  # noqa: PLR0913 - its parts
         self, *, engine: Engine, reads: Reads, windows: WindowStore, policies: PolicyBook, audit: AuditLog,
-        clock: Clock, machine_clock: Clock, facts: "Facts", settings: Callable[[], Mapping[str, object]],
+        clock: Clock, machine_clock: Clock, facts: Facts, settings: Callable[[], Mapping[str, object]],
     ) -> None:  # fmt: skip
         self._engine = engine
         self._reads = reads
@@ -170,24 +188,6 @@ class TradingDesk:
             after=f"{after or ''} [{outcome}]".strip(),
         )  # fmt: skip
         return reply
-
-
-class Facts(Protocol):
-    """What does not change while the engine runs."""
-
-    mode: str
-    broker: str
-    simulated: bool
-    started_at: datetime
-    version: str
-    feed_source: str
-    feed_origin: str
-    feed_speed: float | None
-    feed_total: int | None
-
-    def shown(self, until: datetime | None) -> int:
-        """Return how many bars of the feed closed at or before `until`."""
-        ...
 
 
 async def recomputed(stored: Decision, *, windows: WindowStore, policies: PolicyBook) -> Recomputed:

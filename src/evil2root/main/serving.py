@@ -12,15 +12,18 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from evil2root import __version__
 from evil2root.adapters.passwords import Argon2Hasher
-from evil2root.adapters.postgres.access import PostgresAccessStore
+from evil2root.adapters.postgres.access import PostgresAccess
 from evil2root.adapters.postgres.desk_queue import PostgresDeskQueue
+from evil2root.adapters.postgres.idempotency import PostgresOnce
 from evil2root.adapters.system_clock import SystemClock
 from evil2root.api.app import create_app
 from evil2root.engine.access import Access
 from evil2root.engine.desk import Phase
 from evil2root.engine.errands import Errands, HaltFile
-from evil2root.logs import configure
+from evil2root.engine.idempotency import Once
+from evil2root.logs import set_up_logs
 from evil2root.main.database import open_database
 from evil2root.main.trading import Trading, wire
 from evil2root.settings import Settings, read_secret
@@ -39,7 +42,7 @@ async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str]
 
     Raises `DatabaseUnavailable`, `BarsUnavailable`, `BadTable` or `SettingsProblem` when it can't start.
     """
-    configure(settings.log)
+    set_up_logs(style=settings.log.format, level=settings.log.level)
     async with open_database(settings, for_app=True, say=say) as database:
         access = await _doorkeeper(settings, database, say)
         trading = await wire(settings, database, say=say)
@@ -76,6 +79,7 @@ def _application(settings: Settings, database: AsyncEngine, access: Access, trad
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.desk = trading.desk
         app.state.access = access
+        app.state.once = Once(PostgresOnce(database), clock=SystemClock())
         running = asyncio.create_task(_trade(settings, database, trading), name="trading")
         yield
         with suppress(TimeoutError):
@@ -85,7 +89,7 @@ def _application(settings: Settings, database: AsyncEngine, access: Access, trad
         with suppress(asyncio.CancelledError):
             await running
 
-    app = create_app(lifespan=lifespan, hosts=(host, *settings.http.hosts), secure_cookies=settings.http.secure_cookies)
+    app = create_app(version=__version__, lifespan=lifespan, hosts=(host,), secure_cookies=settings.http.secure_cookies)
     install(app)
     return app
 
@@ -111,7 +115,7 @@ async def _trade(settings: Settings, database: AsyncEngine, trading: Trading) ->
 async def _doorkeeper(settings: Settings, database: AsyncEngine, say: Callable[[str], None]) -> Access:
     """Make the access control, and the first admin on a database without users."""
     access = Access(
-        PostgresAccessStore(database), hasher=Argon2Hasher(), clock=SystemClock(), secret=await _secret(settings)
+        PostgresAccess(database), hasher=Argon2Hasher(), clock=SystemClock(), secret=await _secret(settings)
     )
     path = settings.admin_password_file
     wanted = read_secret(path, key="EVIL2ROOT_ADMIN_PASSWORD_FILE") if path is not None else None

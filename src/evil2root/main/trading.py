@@ -28,32 +28,10 @@ from evil2root.domain.market.history import History
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.event_clock import EventClock
 from evil2root.engine.live import Engine, Ports
-from evil2root.engine.trading_desk import TradingDesk
+from evil2root.engine.trading_desk import Facts, TradingDesk
 from evil2root.settings import Settings, describe
 
 ACCOUNT = "paper"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What does not change while the engine runs."""
-
-    mode: str
-    broker: str
-    simulated: bool
-    started_at: datetime
-    version: str
-    feed_source: str
-    feed_origin: str
-    feed_speed: float | None
-    feed_total: int | None
-    feed: ReplayFeed
-    starts_after: datetime
-
-    def shown(self, until: datetime | None) -> int:
-        """Count the bars of the replay that closed after its start and at or before `until`."""
-        whole, left = self.feed.total(self.starts_after), self.feed.total(until or self.starts_after)
-        return (whole or 0) - (left or 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +86,15 @@ async def wire(settings: Settings, database: AsyncEngine, *, say: Callable[[str]
         opening=Deposited(amount=cash, at=feed.starts_after, ref="deposit:1"),
         changes=ChangeLog(),
     )  # fmt: skip
+    in_all = feed.total(feed.starts_after)
+
+    def shown(until: datetime | None) -> int:
+        return (in_all or 0) - (feed.total(until) or 0) if until is not None else 0
+
     facts = Facts(
         mode=settings.mode, broker=settings.broker, simulated=True, started_at=machine.now(), version=__version__,
-        feed_source="replay", feed_origin=feed.origin, feed_speed=feed.speed, feed_total=feed.total(feed.starts_after),
-        feed=feed, starts_after=feed.starts_after,
+        feed_source="replay", feed_origin=feed.origin, feed_speed=feed.speed, feed_total=in_all,
+        shown=shown,
     )  # fmt: skip
     desk = TradingDesk(
         engine=engine, reads=PostgresReads(database, account=ACCOUNT), windows=bars, policies=policies,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from evil2root.domain.core.instrument import Instrument
+from evil2root.domain.core.instrument import AssetClass, Instrument
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.factors import Challenge
 from evil2root.domain.decision.strategies.fusion import Fusion
@@ -69,6 +69,8 @@ def make_policy(  # noqa: PLR0913 - the strategy, its options, and the account t
         raise ValueError(msg)
     if strategy == "sma_cross":
         instruments = {symbol: replace(instrument, tick=None) for symbol, instrument in instruments.items()}
+    elif values["prices"] == "adjusted":
+        instruments = {symbol: _finer(instrument) for symbol, instrument in instruments.items()}
     return Policy(
         account=account,
         currency=currency,
@@ -84,6 +86,17 @@ def make_policy(  # noqa: PLR0913 - the strategy, its options, and the account t
         costs=_costs(values),
         digest=_digest(strategy, values, interval, tuple(instruments)),
     )
+
+
+ADJUSTED_TICK = Decimal("0.0001")
+"""Adjusting divides old share prices, often by tens: a cent of then is far less than a cent of the adjusted price."""
+
+
+def _finer(instrument: Instrument) -> Instrument:
+    """Give a share whose prices are adjusted a tick that does not weigh more than the real one did."""
+    if instrument.asset_class is not AssetClass.EQUITY or instrument.tick is None:
+        return instrument
+    return replace(instrument, tick=min(instrument.tick, ADJUSTED_TICK))
 
 
 def _values(strategy: str, options: Mapping[str, str]) -> dict[str, Any]:
