@@ -21,6 +21,8 @@ class PostgresAccess:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        # A look-up is one query: without a BEGIN and a ROLLBACK around it, it is one round trip.
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def note(self, note: Note) -> None:
         """Write an audit line by itself."""
@@ -34,7 +36,7 @@ class PostgresAccess:
 
     async def users(self) -> tuple[User, ...]:
         """Return all users by name."""
-        async with self._engine.connect() as connection:
+        async with self._reading.connect() as connection:
             rows = (await connection.execute(select(users).order_by(users.c.name))).mappings().all()
         return tuple(_user(dict(row)) for row in rows)
 
@@ -69,7 +71,7 @@ class PostgresAccess:
             .where(login_failures.c.origin == origin, login_failures.c.at > since)
             .order_by(login_failures.c.at)
         )
-        async with self._engine.connect() as connection:
+        async with self._reading.connect() as connection:
             return tuple((row.name, row.at) for row in await connection.execute(query))
 
     async def add_failure(self, name: str, origin: str, *, note: Note) -> None:
@@ -146,7 +148,7 @@ class PostgresAccess:
     async def keys(self) -> tuple[ApiKey, ...]:
         """Return all keys, newest first."""
         query = select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id)
-        async with self._engine.connect() as connection:
+        async with self._reading.connect() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return tuple(_key(dict(row)) for row in rows)
 
@@ -170,7 +172,7 @@ class PostgresAccess:
         return found
 
     async def _first(self, query: Any) -> Mapping[str, Any] | None:
-        async with self._engine.connect() as connection:
+        async with self._reading.connect() as connection:
             row = (await connection.execute(query)).mappings().first()
         return None if row is None else dict(row)
 
