@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.postgres.engine import make_engine
 from evil2root.adapters.postgres.journal import BooksDisagree, PostgresJournal, StepRefused
+from evil2root.adapters.postgres.leadership import take_over
 from evil2root.domain.book.orders import MOVES, OrderState
 from evil2root.domain.kernel import actions as do
 from evil2root.domain.kernel.journal import JournalUnavailable
@@ -138,6 +139,24 @@ async def test_a_second_writer_of_the_same_account_is_refused(engine: AsyncEngin
 
     with pytest.raises(StepRefused, match="Another process writes the account paper"):
         await second.commit([], run.state.carry)
+
+
+async def test_a_leader_that_was_replaced_is_refused(engine: AsyncEngine, connection: asyncpg.Connection) -> None:
+    run = a_run(days=3)
+    first = await take_over(engine, holder="one", at=BEGIN)
+    old = PostgresJournal(engine, account="paper", epoch=first)
+    await keep(old, run.steps)
+    second = await take_over(engine, holder="two", at=BEGIN)
+
+    with pytest.raises(StepRefused, match="or leads since epoch 1"):
+        await old.commit([], run.state.carry)
+
+    new = PostgresJournal(engine, account="paper", epoch=second)
+    await new.load()
+    await new.commit([], run.state.carry)
+    assert (first, second) == (1, 2)
+    assert [tuple(row) for row in await connection.fetch("SELECT epoch, holder FROM v_leader")] == [(2, "two")]
+    assert await connection.fetchval("SELECT DISTINCT epoch FROM v_order_events") == 1
 
 
 async def test_a_commit_whose_answer_was_lost_is_kept_once(engine: AsyncEngine, connection: asyncpg.Connection) -> None:

@@ -45,7 +45,7 @@ def leftovers(connection: Connection) -> list[str]:
 
 
 def differences(connection: Connection) -> list[Any]:
-    def ours(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:  # noqa: FBT001
+    def ours(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
         return not (kind == "table" and name == VERSION_TABLE)
 
     options = {"compare_type": True, "compare_server_default": True, "include_object": ours}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -77,14 +77,18 @@ class PostgresJournal:
             first = insert(state).values(account=self._account, **values).on_conflict_do_nothing()
             counted = await connection.execute(first.returning(state.c.steps))
         else:
-            mine = (state.c.account == self._account) & (state.c.steps == self._steps)
+            newest = select(func.coalesce(func.max(tables.leadership.c.epoch), self._epoch)).scalar_subquery()
+            mine = (state.c.account == self._account) & (state.c.steps == self._steps) & (newest <= self._epoch)
             counted = await connection.execute(update(state).where(mine).values(**values).returning(state.c.steps))
         if counted.first() is not None:
             return False
         found = await connection.execute(select(state.c.steps, state.c.carry).where(state.c.account == self._account))
         if unsure and [tuple(row) for row in found] == [(self._steps + 1, carry)]:
             return True
-        msg = f"Another process writes the account {self._account}: this one has seen {self._steps} commits. Stop one."
+        msg = (
+            f"Another process writes the account {self._account}, or leads since epoch {self._epoch}; this one has seen "
+            f"{self._steps} commits. Stop one of the two."
+        )
         raise StepRefused(msg)
 
     async def load(self) -> State | None:
