@@ -7,8 +7,9 @@ way is recognised when it is tried again, so nothing is ever written twice.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -71,15 +72,12 @@ class PostgresJournal:
 
     async def _count(self, connection: AsyncConnection, carry: str, *, unsure: bool) -> bool:
         """Number the commit. True when it is the repetition of one that was kept, though no answer came."""
-        state = tables.account_state
-        values = {"steps": self._steps + 1, "carry": carry}
-        if self._steps == 0:
-            first = insert(state).values(account=self._account, **values).on_conflict_do_nothing()
-            counted = await connection.execute(first.returning(state.c.steps))
+        state, seen = tables.account_state, self._steps
+        values = {"of_account": self._account, "next": seen + 1, "document": carry}
+        if seen == 0:
+            counted = await connection.execute(_FIRST, values)
         else:
-            newest = select(func.coalesce(func.max(tables.leadership.c.epoch), self._epoch)).scalar_subquery()
-            mine = (state.c.account == self._account) & (state.c.steps == self._steps) & (newest <= self._epoch)
-            counted = await connection.execute(update(state).where(mine).values(**values).returning(state.c.steps))
+            counted = await connection.execute(_COUNT, values | {"seen": seen, "of_epoch": self._epoch})
         if counted.first() is not None:
             return False
         found = await connection.execute(select(state.c.steps, state.c.carry).where(state.c.account == self._account))
@@ -159,3 +157,23 @@ def _in_one_line() -> Iterator[None]:
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         msg = f"The database can't be reached: {first_line(error)}"
         raise JournalUnavailable(msg) from error
+
+
+_STATE = tables.account_state.c
+_NUMBERED: Any = {"steps": bindparam("next"), "carry": bindparam("document")}
+_FIRST = (
+    insert(tables.account_state)
+    .values(account=bindparam("of_account"), **_NUMBERED)
+    .on_conflict_do_nothing()
+    .returning(_STATE.steps)
+)
+_COUNT = (
+    update(tables.account_state)
+    .where(_STATE.account == bindparam("of_account"), _STATE.steps == bindparam("seen"))
+    .where(
+        select(func.coalesce(func.max(tables.leadership.c.epoch), bindparam("of_epoch"))).scalar_subquery()
+        <= bindparam("of_epoch")
+    )
+    .values(**_NUMBERED)
+    .returning(_STATE.steps)
+)
