@@ -1,0 +1,112 @@
+"""Kill the running program at random instants: nothing may be lost, nothing doubled."""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import asyncpg
+import numpy as np
+import polars as pl
+import pytest
+
+from evil2root.adapters.market_data.replay import ReplayFeed, load_histories
+from evil2root.adapters.postgres.embedded import attach_or_start
+from evil2root.adapters.system_clock import SystemClock
+from evil2root.domain.core.instrument import instrument_for
+from evil2root.domain.core.money import Money
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.kernel.profiles import make_policy
+from evil2root.engine.replay import Run, backtest
+from tests.system.running import Bot
+
+KILLS = int(os.environ.get("KILLS", "6"))
+"""The drill in full is `KILLS=100 ./evil2root test tests/system/test_kill_drill.py`."""
+READY_WITHIN_S = 5.0
+SEED = 20_261_122
+
+
+@pytest.fixture
+def bot(tmp_path: Path) -> Iterator[Bot]:
+    bot = Bot(data_dir=tmp_path / "data", settings={"EVIL2ROOT_STRATEGY": "metronome"})
+    yield bot
+    if bot.process is not None and bot.process.poll() is None:
+        bot.process.kill()
+        bot.process.wait(timeout=20)
+
+
+@pytest.mark.slow
+async def test_no_kill_loses_or_doubles_an_order(bot: Bot) -> None:
+    chance = np.random.default_rng(SEED)
+    bot.start()
+    restarts = []
+
+    for _ in range(KILLS):
+        await asyncio.sleep(float(chance.uniform(0.0, 1.2)))
+        bot.kill()
+        restarts.append(bot.start())
+    await asyncio.sleep(1)
+    assert bot.stop() == 0
+    verified = bot.command("ledger", "verify")
+    books = await _books(bot.data_dir)
+
+    assert verified.returncode == 0, verified.stderr
+    assert max(restarts) <= READY_WITHIN_S * _patience(), restarts
+    told = _undisturbed(until=books["closed_at"])
+    assert books["fills"] == [(f.execution_id, f.symbol, f.side.value, f.quantity, f.price, f.fee) for f in told.fills]
+    assert books["orders"] == {o.client_order_id: o.quantity for o in told.orders.values()}
+    assert books["decisions"] == len(told.decided)
+    assert books["equity"] == told.points[-1].equity
+    assert len(books["fills"]) > KILLS
+
+
+def _patience() -> float:
+    """How much longer things may take here than on a machine with nothing else to do."""
+    return 1.0 if KILLS >= 100 else 3.0
+
+
+async def _books(data_dir: Path) -> Mapping[str, object]:
+    """What the database holds of the account."""
+    async with attach_or_start(data_dir) as running:
+        connection = await asyncpg.connect(running.dsn.replace("postgresql+asyncpg", "postgresql"))
+        try:
+            await connection.execute("SET search_path TO evil2root")
+            closed_at = await connection.fetchval("SELECT max(at) FROM equity_points")
+            fills = await connection.fetch(
+                "SELECT execution_id, symbol, side, quantity, price, fee FROM fills ORDER BY number"
+            )
+            orders = await connection.fetch("SELECT client_order_id, quantity FROM orders")
+            return {
+                "closed_at": closed_at,
+                "fills": [tuple(row) for row in fills],
+                "orders": {row["client_order_id"]: row["quantity"] for row in orders},
+                "decisions": await connection.fetchval("SELECT count(*) FROM decisions"),
+                "equity": await connection.fetchval("SELECT equity FROM equity_points ORDER BY at DESC LIMIT 1"),
+            }
+        finally:
+            await connection.close()
+
+
+def _undisturbed(*, until: object) -> Run:
+    """The same bars through the backtest, which nobody kills."""
+    histories = load_histories(path=None, watchlist=(), interval=Interval.D1, now=SystemClock().now())
+    feed = ReplayFeed(histories)
+    policy = make_policy(
+        "metronome", {}, account="paper", currency="USD", interval=Interval.D1,
+        instruments={symbol: instrument_for(symbol) for symbol in histories},
+    )  # fmt: skip
+    frames = {s: h.adjusted.filter(pl.col("closed_at") <= until) for s, h in histories.items()}
+    return backtest(policy, frames, cash=Money(Decimal(100_000)), start=feed.starts_after)
+
+
+def test_a_second_start_on_one_data_directory_says_who_holds_it(bot: Bot) -> None:
+    bot.start()
+    second = Bot(data_dir=bot.data_dir, settings=bot.settings)
+
+    answer: subprocess.CompletedProcess[str] = second.command("serve", "--port", str(second.port))
+
+    assert answer.returncode == 1
+    assert f"process {bot.process.pid if bot.process else ''}" in answer.stderr
+    assert "Traceback" not in answer.stderr
