@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Security
+from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from evil2root.api import docs_page, metrics
-from evil2root.api.deps import BEARER, PROBLEMS, VIEWER, DeskDep
-from evil2root.api.guard import Guard
+from evil2root.api.deps import PROBLEMS, DeskDep
+from evil2root.api.guard import PUBLIC, Guard
 from evil2root.api.problems import MEDIA_TYPE, PageError, add_problem_handlers
 from evil2root.api.routes import book, decisions, market, people, portfolio, status
 from evil2root.api.schemas.status import ReadyOut
@@ -23,16 +23,23 @@ from evil2root.api.strict import StrictRoute
 from evil2root.engine.desk import Desk, Phase
 
 OPENAPI = "/api/openapi.json"
+KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key made by `evil2root apikey create`, `e2r_...`. Pages use their session cookie instead.",
+}
 
 
 class DescribedApp(FastAPI):
-    """An application whose description says that errors are problem details."""
+    """An application whose description says what stands around its routes: the guard, and the shape of errors."""
 
     def openapi(self) -> dict[str, Any]:
-        """Describe the API; the framework knows one media type for all JSON, so that of problems is put right here."""
+        """Describe the API: who may ask, and the media type of problems (the framework knows one for all JSON)."""
         described = super().openapi()
-        for operations in described["paths"].values():
+        described["components"]["securitySchemes"] = {"key": KEY_SCHEME}
+        for path, operations in described["paths"].items():
             for operation in operations.values():
+                operation["security"] = [] if path in PUBLIC else [{"key": []}]
                 for answer in operation["responses"].values():
                     schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
                     if schema.get("$ref", "").endswith("/ProblemOut"):
@@ -74,11 +81,9 @@ def create_app(
     app.state.desk = app.state.access = app.state.once = None
     app.state.page_error = page_error
     add_problem_handlers(app)
-    api = APIRouter(prefix="/api/v1", dependencies=[Security(BEARER)])
-    for part in (status, market, decisions, book, portfolio, people):
-        api.include_router(part.router)
-    app.include_router(api)
     app.include_router(_around())
+    for part in (status, market, decisions, book, portfolio, people):
+        app.include_router(part.router, prefix="/api/v1")
     app.add_middleware(Guard, secure_cookies=secure_cookies)
     app.add_middleware(Shell, hosts=tuple(hosts))  # added last: the outermost
     return app
@@ -103,7 +108,7 @@ def _around() -> APIRouter:
         code = HTTPStatus.OK if ready.status == Phase.READY else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse(ready.model_dump(), status_code=code)
 
-    @router.get("/metrics", summary="For Prometheus", tags=["health"], dependencies=[VIEWER, Security(BEARER)],
+    @router.get("/metrics", summary="For Prometheus", tags=["health"],
                 response_class=Response,
                 responses=PROBLEMS | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})  # fmt: skip
     async def get_metrics(desk: DeskDep) -> Response:

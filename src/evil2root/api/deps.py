@@ -1,20 +1,16 @@
 """What routes ask of a request: the desk, the caller, and their right to do what they ask."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
-from fastapi.security import HTTPBearer
 
 from evil2root.api.problems import Problem, ProblemOut
 from evil2root.domain.core.instrument import SYMBOL
 from evil2root.engine.access import Access, Identity, Role
 from evil2root.engine.desk import Desk
 from evil2root.engine.reads import PAGE_MAX
-
-BEARER = HTTPBearer(auto_error=False, description="An API key, `e2r_...`; pages use their session cookie instead.")
-"""Says in the OpenAPI what the guard has checked before any route is reached."""
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": ProblemOut, "description": "The address or the body can't be read"},
@@ -29,26 +25,29 @@ NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": ProblemOut, "descri
 CONFLICT: dict[int | str, dict[str, Any]] = {409: {"model": ProblemOut, "description": "Can't be done as things are"}}
 
 
-def _desk(request: Request) -> Desk:
+# All of these are coroutines although they wait for nothing: the framework would run plain functions in a thread.
+
+
+async def _desk(request: Request) -> Desk:
     desk: Desk | None = getattr(request.app.state, "desk", None)
     if desk is None:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Starting: try again in a moment.")
     return desk
 
 
-def _access(request: Request) -> Access:
+async def _access(request: Request) -> Access:
     access: Access = request.app.state.access  # the guard let nobody in without it
     return access
 
 
-def _caller(request: Request) -> Identity:
+async def _caller(request: Request) -> Identity:
     identity: Identity | None = request.state.identity
     if identity is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "Sign in, or send an API key as Authorization: Bearer e2r_...")
     return identity
 
 
-def _origin(request: Request) -> str:
+async def _origin(request: Request) -> str:
     return f"api {request.state.origin}"
 
 
@@ -64,10 +63,10 @@ SymbolQuery = Annotated[
 ]
 
 
-def needs(role: Role) -> Callable[[Identity], None]:
+def needs(role: Role) -> Callable[[Identity], Awaitable[None]]:
     """Make a dependency that answers 403 to who may not do what asks for `role`."""
 
-    def check(caller: CallerDep) -> None:
+    async def check(caller: CallerDep) -> None:
         if not caller.may(role):
             scopes = f" with the scopes {' '.join(sorted(caller.scopes))}" if caller.scopes else ""
             raise Problem(
@@ -77,4 +76,5 @@ def needs(role: Role) -> Callable[[Identity], None]:
     return check
 
 
-VIEWER, TRADER, ADMIN = Depends(needs(Role.VIEWER)), Depends(needs(Role.TRADER)), Depends(needs(Role.ADMIN))
+TRADER, ADMIN = Depends(needs(Role.TRADER)), Depends(needs(Role.ADMIN))
+"""A viewer's right needs no check: the guard lets nobody in who has not even that."""

@@ -2,12 +2,13 @@
 
 import secrets
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evil2root.api.problems import problem
@@ -29,6 +30,8 @@ SECURITY_HEADERS = {
     "microphone=(), payment=(), usb=()",
 }
 
+_STATIC_HEADERS = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
+_HEADERS = (*_STATIC_HEADERS, (b"cache-control", b"no-store"))
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
@@ -89,35 +92,37 @@ class Shell:
 
     def _refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
         host = Headers(scope=scope).get("host", "")
-        if not self._knows(host):
+        if not is_known(host, self._hosts):
             detail = f"This server is not called {host[:100]!r}: use its own address, or add the name to its hosts."
             return HTTPStatus.MISDIRECTED_REQUEST, detail
         if "\x00" in scope["path"] or b"%00" in scope.get("query_string", b""):
             return HTTPStatus.BAD_REQUEST, "The address holds a zero character: leave it out."
         return None
 
-    def _knows(self, host: str) -> bool:
-        try:
-            name = (urlsplit(f"//{host}").hostname or "").lower()
-        except ValueError:
-            return False
-        if name == "localhost" or name in self._hosts:
-            return True
-        try:
-            address = ip_address(name)
-        except ValueError:
-            return False
-        return address.is_loopback or not self._hosts.isdisjoint(_ANY_ADDRESS)
+
+@lru_cache(maxsize=256)
+def is_known(host: str, hosts: frozenset[str]) -> bool:
+    """Is a Host header one of ours?"""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return False
+    if name == "localhost" or name in hosts:
+        return True
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback or not hosts.isdisjoint(_ANY_ADDRESS)
 
 
 def _with_headers(path: str, send: Send) -> Send:
+    added = _STATIC_HEADERS if path.startswith(STATIC) else _HEADERS
+
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in SECURITY_HEADERS.items():
-                headers[name] = value
-            if not path.startswith(STATIC):
-                headers["Cache-Control"] = "no-store"
+            names = {name for name, _ in added}
+            message["headers"] = [*(h for h in message.get("headers", ()) if h[0] not in names), *added]
         await send(message)
 
     return with_headers

@@ -39,10 +39,9 @@ Exact = Annotated[
 
 Moment = Annotated[
     datetime,
-    PlainSerializer(rfc3339, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2013-03-01T21:00:00Z"]}),
 ]
-"""RFC 3339, UTC."""
+"""RFC 3339. Everything inside is UTC, which pydantic writes with a `Z`."""
 
 Lasting = Annotated[
     timedelta,

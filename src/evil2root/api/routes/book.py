@@ -11,7 +11,6 @@ from evil2root.api.deps import (
     NOT_FOUND,
     PROBLEMS,
     TRADER,
-    VIEWER,
     CallerDep,
     Cursor,
     DeskDep,
@@ -41,7 +40,7 @@ from evil2root.domain.core.money import Price
 from evil2root.domain.kernel.actions import Reply
 from evil2root.engine.desk import Desk
 
-router = APIRouter(route_class=StrictRoute, tags=["book"], responses=PROBLEMS, dependencies=[VIEWER])
+router = APIRouter(route_class=StrictRoute, tags=["book"], responses=PROBLEMS)
 
 OrderId = Annotated[str, Path(max_length=60)]
 Symbol = Annotated[str, Path(max_length=60, examples=["AAPL"])]
@@ -54,7 +53,7 @@ async def get_orders(
 ) -> ListOut[OrderOut]:
     """List all orders, open and final."""
     page = await page_or_422(desk.reads.orders(symbol=symbol, limit=limit, cursor=cursor), cursor=cursor)
-    return ListOut(items=[OrderOut.model_validate(o) for o in page.items], next=page.next)
+    return ListOut[OrderOut].model_validate(page)
 
 
 @router.get("/orders/{order_id}", summary="An order with its history", responses=NOT_FOUND)
@@ -80,7 +79,7 @@ async def get_fills(
 ) -> ListOut[FillOut]:
     """List all executions."""
     page = await page_or_422(desk.reads.fills(symbol=symbol, limit=limit, cursor=cursor), cursor=cursor)
-    return ListOut(items=[FillOut.model_validate(f) for f in page.items], next=page.next)
+    return ListOut[FillOut].model_validate(page)
 
 
 @router.get("/positions", summary="What is held")
@@ -144,7 +143,7 @@ async def get_trades(
 ) -> ListOut[TradeOut]:
     """List closed trades; their results are after fees."""
     page = await page_or_422(desk.reads.trades(symbol=symbol, limit=limit, cursor=cursor), cursor=cursor)
-    return ListOut(items=[TradeOut.model_validate(t) for t in page.items], next=page.next)
+    return ListOut[TradeOut].model_validate(page)
 
 
 @router.get(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from evil2root.api.deps import NOT_FOUND, PROBLEMS, VIEWER, Cursor, DeskDep, Limit, SymbolQuery
+from evil2root.api.deps import NOT_FOUND, PROBLEMS, Cursor, DeskDep, Limit, SymbolQuery
 from evil2root.api.problems import Problem
 from evil2root.api.schemas.decisions import DecisionOut, DecisionRowOut, RecomputedOut
 from evil2root.api.strict import StrictRoute
@@ -13,9 +13,7 @@ from evil2root.api.values import ListOut, midnight, moment, page_or_422
 from evil2root.domain.kernel.record import Outcome
 from evil2root.engine.reads import DecisionFilter
 
-router = APIRouter(
-    prefix="/decisions", route_class=StrictRoute, tags=["decisions"], responses=PROBLEMS, dependencies=[VIEWER]
-)
+router = APIRouter(prefix="/decisions", route_class=StrictRoute, tags=["decisions"], responses=PROBLEMS)
 
 DecisionId = Annotated[str, Path(max_length=60, examples=["D-2419"])]
 Since = Annotated[str | None, Query(max_length=40, description="RFC 3339, or a plain date (UTC).")]
@@ -39,7 +37,7 @@ async def get_decisions(  # noqa: PLR0913 - the parts of the question
         until=midnight(moment(until, field="until")),
     )
     page = await page_or_422(desk.reads.decisions(which, limit=limit, cursor=cursor), cursor=cursor)
-    return ListOut(items=[DecisionRowOut.model_validate(row) for row in page.items], next=page.next)
+    return ListOut[DecisionRowOut].model_validate(page)
 
 
 @router.get("/{decision_id}", summary="A decision with all it rests on", responses=NOT_FOUND)

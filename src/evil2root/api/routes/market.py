@@ -8,9 +8,9 @@ from typing import Annotated
 import polars as pl
 from fastapi import APIRouter, Query
 
-from evil2root.api.deps import NOT_FOUND, PROBLEMS, VIEWER, DeskDep
+from evil2root.api.deps import NOT_FOUND, PROBLEMS, DeskDep
 from evil2root.api.problems import Problem
-from evil2root.api.schemas.market import BarOut, BarsOut, IndicatorsOut, SymbolOut
+from evil2root.api.schemas.market import BarsOut, IndicatorsOut, SymbolOut
 from evil2root.api.strict import StrictRoute
 from evil2root.api.values import ListOut, midnight, moment, rfc3339
 from evil2root.domain.core.instrument import SYMBOL, instrument_for
@@ -23,9 +23,7 @@ BARS_MAX = 5_000
 SPARE = 2
 """Bars asked for beyond the limit: one that opened at `end`, one that tells whether there are more."""
 
-router = APIRouter(
-    prefix="/symbols", route_class=StrictRoute, tags=["market"], responses=PROBLEMS, dependencies=[VIEWER]
-)
+router = APIRouter(prefix="/symbols", route_class=StrictRoute, tags=["market"], responses=PROBLEMS)
 
 IntervalQuery = Annotated[Interval | None, Query(description="Length of a bar; the bot's own when left out.")]
 TimeQuery = Annotated[
@@ -55,8 +53,8 @@ async def get_bars(  # noqa: PLR0913 - the parts of the question
 ) -> BarsOut:
     """Return the newest bars that opened in [start, end), oldest first, adjusted; what a replay hasn't shown is not there."""
     frame, more = await _bars(desk, symbol, interval, start=start, end=cursor or end, limit=limit)
-    items = [BarOut(**row) for row in frame.iter_rows(named=True)]
-    return BarsOut(items=items, next=rfc3339(items[0].opened_at) if more else None)
+    cursor_before = rfc3339(frame["opened_at"][0]) if more else None
+    return BarsOut.model_validate({"items": frame.to_dicts(), "next": cursor_before})
 
 
 @router.get("/{symbol}/indicators", summary="Indicators of a symbol", responses=NOT_FOUND)

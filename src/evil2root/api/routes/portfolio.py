@@ -6,15 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from evil2root.api.deps import PROBLEMS, VIEWER, DeskDep
+from evil2root.api.deps import PROBLEMS, DeskDep
 from evil2root.api.schemas.portfolio import EquityPointOut, ExposureNowOut, PerformanceOut, PortfolioOut, ShareOut
 from evil2root.api.strict import StrictRoute
 from evil2root.api.values import ListOut, midnight, moment
 from evil2root.domain.book.performance import measure
 
-router = APIRouter(
-    prefix="/portfolio", route_class=StrictRoute, tags=["portfolio"], responses=PROBLEMS, dependencies=[VIEWER]
-)
+router = APIRouter(prefix="/portfolio", route_class=StrictRoute, tags=["portfolio"], responses=PROBLEMS)
 
 POINTS_MAX = 20_000
 """Points the figures are made from: eighty years of days, or two weeks of minutes."""

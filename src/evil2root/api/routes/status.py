@@ -7,7 +7,7 @@ from resource import getpagesize
 from fastapi import APIRouter
 from pydantic import Field
 
-from evil2root.api.deps import ADMIN, PROBLEMS, VIEWER, Cursor, DeskDep, Limit
+from evil2root.api.deps import ADMIN, PROBLEMS, Cursor, DeskDep, Limit
 from evil2root.api.schemas.people import AuditOut
 from evil2root.api.schemas.status import DatabaseOut, FeedOut, ParkedOut, SettingsOut, StatusOut, SystemOut
 from evil2root.api.strict import StrictRoute
@@ -16,7 +16,7 @@ from evil2root.domain.decision.strategies.fusion import Fusion
 
 PARKED_MAX = 50
 
-router = APIRouter(route_class=StrictRoute, responses=PROBLEMS, dependencies=[VIEWER])
+router = APIRouter(route_class=StrictRoute, responses=PROBLEMS)
 
 
 class WeightedSourceOut(Out):
@@ -90,7 +90,7 @@ async def get_system(desk: DeskDep) -> SystemOut:
 async def get_audit(desk: DeskDep, limit: Limit = 50, cursor: Cursor = None) -> ListOut[AuditOut]:
     """List the audit log, newest first."""
     page = await page_or_422(desk.reads.audit(limit=limit, cursor=cursor), cursor=cursor)
-    return ListOut(items=[AuditOut.model_validate(line) for line in page.items], next=page.next)
+    return ListOut[AuditOut].model_validate(page)
 
 
 def resident_bytes() -> int:
