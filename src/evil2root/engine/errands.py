@@ -76,14 +76,13 @@ class Errands:
     async def _serve_queue(self) -> None:
         while True:
             try:
-                requests = await self._queue.take_open()
+                for request in await self._queue.take_open():
+                    reply = await self._carry_out(request)
+                    await self._queue.answer(request.id, done=reply.done, says=reply.says)
             except (OSError, TimeoutError) as problem:
+                # What was taken was carried out; whoever asked hears nothing and is told to look.
                 log.warning("desk_queue.unavailable", problem=str(problem))
                 await asyncio.sleep(1)
-                continue
-            for request in requests:
-                reply = await self._carry_out(request)
-                await self._queue.answer(request.id, done=reply.done, says=reply.says)
 
     async def _carry_out(self, request: Request) -> Reply:
         desk, given = self._desk, request.payload

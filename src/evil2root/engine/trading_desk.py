@@ -23,6 +23,9 @@ from evil2root.engine.live import Engine
 from evil2root.engine.reads import Reads
 from evil2root.engine.replaying import recompute
 
+TEXT_MAX = 500
+"""Characters of what a person writes into the audit log: a reason, a symbol."""
+
 ANSWER_WITHIN_S = 10.0
 """How long a person waits for the engine. What was asked stays in the inbox and is still done."""
 
@@ -172,6 +175,8 @@ class TradingDesk:
         before: str | None = None, urgent: bool = False,
     ) -> Reply:  # fmt: skip
         """Ask the engine, then write down who asked and what came of it; also when nothing did."""
+        if not all(text.isprintable() and len(text) <= TEXT_MAX for text in (by, origin, what, after or "")):
+            return Reply(done=False, says=f"Use printable characters, at most {TEXT_MAX} of them.")
         if self._engine.phase in (Phase.STARTING, Phase.RECOVERING, Phase.STOPPED):
             reply = Reply(done=False, says=f"The engine is {self._engine.phase}: {self._engine.says}")
         else:

@@ -1,5 +1,7 @@
 """Wiring an account: feed, books, broker, engine and desk, in the order they need each other."""
 
+import os
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +15,7 @@ from evil2root.adapters.market_data.replay import ReplayFeed, load_histories
 from evil2root.adapters.postgres.audit import PostgresAudit
 from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.postgres.journal import PostgresJournal
+from evil2root.adapters.postgres.leadership import take_over
 from evil2root.adapters.postgres.policies import PostgresPolicies
 from evil2root.adapters.postgres.reads import PostgresReads
 from evil2root.adapters.postgres.venue_store import PostgresVenueStore
@@ -78,7 +81,8 @@ async def wire(settings: Settings, database: AsyncEngine, *, say: Callable[[str]
     cash = Money(settings.paper.cash)
     broker = PaperBroker(PostgresVenueStore(database), terms, clock, account=ACCOUNT, cash=cash)
     await broker.open()
-    journal = PostgresJournal(database, account=ACCOUNT)
+    epoch = await take_over(database, holder=f"{platform.node()}:{os.getpid()}", at=machine.now())
+    journal = PostgresJournal(database, account=ACCOUNT, epoch=epoch)
     engine = Engine(
         policy=policy,
         ports=Ports(journal=journal, broker=broker, venue=broker, validator=RulesValidator(policy.challenge),
