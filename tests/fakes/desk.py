@@ -92,7 +92,7 @@ def market(seed: int, *, bars: int, start: float, drift: float = 0.0006) -> pl.D
     opened = np.concatenate([[start], close[:-1]]) * np.exp(rng.normal(0, 0.003, bars))
     high = np.maximum(opened, close) * np.exp(np.abs(rng.normal(0, 0.005, bars)))
     low = np.minimum(opened, close) * np.exp(-np.abs(rng.normal(0, 0.005, bars)))
-    days = []
+    days: list[datetime] = []
     day = datetime(2005, 1, 3, tzinfo=UTC)
     while len(days) < bars:
         if day.weekday() < 5:
@@ -276,9 +276,7 @@ class FakeReads:
         frame = _until(frame if interval is Interval.D1 else frame.clear(), until)
         return (frame if start is None else frame.filter(pl.col("opened_at") >= start)).tail(limit)
 
-    async def last_bars(
-        self, symbols: Sequence[str], interval: Interval, *, until: datetime | None
-    ) -> dict[str, Bar]:
+    async def last_bars(self, symbols: Sequence[str], interval: Interval, *, until: datetime | None) -> dict[str, Bar]:
         self._check("last_bars")
         found = {s: _until(self.frames[s], until).tail(1) for s in symbols if s in self.frames}
         return {s: bars_of(f, symbol=s, interval=interval)[0] for s, f in found.items() if f.height}
@@ -323,6 +321,8 @@ class FakeDesk:
     differences: tuple[Difference, ...] = ()
     log: ChangeLog = field(default_factory=ChangeLog)
     asked: list[Event] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)
+    """From where each of them was asked."""
 
     @property
     def state(self) -> State:
@@ -341,28 +341,29 @@ class FakeDesk:
         )  # fmt: skip
         return replace(status, **self.status_changes)  # type: ignore[arg-type]
 
-    def _ask(self, event: Event) -> do.Reply:
+    def _ask(self, event: Event, origin: str) -> do.Reply:
         self.asked.append(event)
+        self.origins.append(origin)
         self.book.turn(event)
         return self.book.replies[-1]
 
     async def halt(self, *, by: str, origin: str, reason: str, cancel: bool, flatten: bool) -> do.Reply:
         now = self.status().now
-        return self._ask(HaltAsked(by=by, reason=reason, at=now, cancel=cancel, flatten=flatten))
+        return self._ask(HaltAsked(by=by, reason=reason, at=now, cancel=cancel, flatten=flatten), origin)
 
     async def resume(self, *, by: str, origin: str, reason: str) -> do.Reply:
-        return self._ask(ResumeAsked(by=by, reason=reason, at=self.status().now))
+        return self._ask(ResumeAsked(by=by, reason=reason, at=self.status().now), origin)
 
     async def close(self, symbol: str, *, by: str, origin: str, quantity: Decimal | None) -> do.Reply:
-        return self._ask(CloseAsked(symbol=symbol, by=by, at=self.status().now, attempt=1, quantity=quantity))
+        return self._ask(CloseAsked(symbol=symbol, by=by, at=self.status().now, attempt=1, quantity=quantity), origin)
 
     async def cancel(self, client_order_id: str, *, by: str, origin: str) -> do.Reply:
-        return self._ask(CancelAsked(client_order_id=client_order_id, by=by, at=self.status().now))
+        return self._ask(CancelAsked(client_order_id=client_order_id, by=by, at=self.status().now), origin)
 
     async def move_guards(
         self, symbol: str, *, by: str, origin: str, stop: Price | None, target: Price | None
     ) -> do.Reply:
-        return self._ask(StopMoveAsked(symbol=symbol, by=by, at=self.status().now, stop=stop, target=target))
+        return self._ask(StopMoveAsked(symbol=symbol, by=by, at=self.status().now, stop=stop, target=target), origin)
 
     async def recompute(self, decision_id: str) -> Recomputed | None:
         await asyncio.sleep(0)

@@ -53,8 +53,8 @@ def error_page(request: Request, status: int, says: str) -> Response:
     if caller_of(request) is not None and getattr(request.app.state, "desk", None) is not None:
         try:
             around = frame(request, desk_of(request), page="error")
-            return render.page(request, "pages/error.html", status=status, error=view, shell=around)
+            return render.page(request, "pages/error.html", {"error": view, "shell": around}, status=status)
         except Exception:
             # What broke the page may break its frame too: the bare page needs nothing but the error.
             log.exception("page.frame_failed", path=request.url.path)
-    return render.page(request, "pages/error_bare.html", status=status, error=view)
+    return render.page(request, "pages/error_bare.html", {"error": view}, status=status)

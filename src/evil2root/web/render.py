@@ -54,7 +54,9 @@ def block(name: str, region: str, context: Mapping[str, object]) -> str:
     return "".join(template.blocks[region](template.new_context(dict(context))))
 
 
-def page(request: Request, name: str, *, status: int = 200, region: str = "main", **context: object) -> HTMLResponse:
+def page(
+    request: Request, name: str, context: Mapping[str, object], *, status: int = 200, region: str = "main"
+) -> HTMLResponse:
     """The page, or for htmx its block: the one named like the target's id, else `region`.
 
     A request that restores history gets the whole page, whatever else it says.

@@ -6,6 +6,8 @@ Everything here is numbers already turned into attribute text, so that templates
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evil2root.web import format as f
+
 SPARK_WIDTH, SPARK_HEIGHT = 72, 22
 WARM, HOT = 0.70, 0.95
 """Share of a limit from which a bar turns blue, and amber."""
@@ -147,16 +149,17 @@ def histogram(values: Sequence[float], *, step: float = 0.5, reach: float = 4.0,
     for i, n in enumerate(counts):
         low = -reach + i * step
         tall = (height - foot - 10) * n / most
-        edge = "or less" if i == 0 else "or more" if i == len(counts) - 1 else f"to {low + step:+.1f}R"
+        edge = "or less" if i == 0 else "or more" if i == len(counts) - 1 else f"to {f.multiple(low + step)}"
         start = low + step if i == 0 else low
         columns.append(
             Column(
                 x=f"{i * each + 1:.1f}", y=f"{height - foot - tall:.1f}", width=f"{each - 2:.1f}",
-                height=f"{tall:.1f}", tone="down" if low < 0 else "up", title=f"{start:+.1f}R {edge}: {n}",
+                height=f"{tall:.1f}", tone="down" if low < 0 else "up", title=f"{f.multiple(start)} {edge}: {n}",
             )
         )  # fmt: skip
-    ticks = [Tick(x=f"{(i * 2 + 1) * each:.1f}", text=f"{-reach + (2 * i + 1) * step:+.1f}R") for i in range(half)]
+    whole = range(int(1 - reach), int(reach))
+    ticks = [Tick(x=f"{(at + reach) / step * each:.1f}", text=f.multiple(at).replace(".00", "")) for at in whole]
     return Histogram(
-        view_box=f"0 0 {width:.0f} {height:.0f}", columns=tuple(columns), ticks=tuple(ticks[1::2]),
+        view_box=f"0 0 {width:.0f} {height:.0f}", columns=tuple(columns), ticks=tuple(ticks),
         zero_x=f"{width / 2:.1f}", label=label,
     )  # fmt: skip

@@ -49,9 +49,7 @@ async def _found(desk: Desk, decision_id: str) -> Decision:
     return found
 
 
-async def _explained(
-    request: Request, desk: Desk, decision: Decision, recomputed: RecomputeCard | None
-) -> Response:
+async def _explained(request: Request, desk: Desk, decision: Decision, recomputed: RecomputeCard | None) -> Response:
     view = await decision_page(desk, decision)
     around = frame(request, desk, page="decision")
     return answer(request, "pages/decision.html", frame=around, d=view, recomputed=recomputed)

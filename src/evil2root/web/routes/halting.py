@@ -48,9 +48,7 @@ async def ask_resume(request: Request, desk: DeskDep, _who: TraderDep) -> Respon
 
 
 @router.post("/resume")
-async def resume(
-    request: Request, desk: DeskDep, who: TraderDep, reason: Annotated[str, Form()] = ""
-) -> Response:
+async def resume(request: Request, desk: DeskDep, who: TraderDep, reason: Annotated[str, Form()] = "") -> Response:
     """Let entries go on."""
     why = _reason(reason)
     if not why:

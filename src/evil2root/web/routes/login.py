@@ -67,11 +67,16 @@ async def logout(request: Request) -> Response:
 def _page(request: Request, *, back: str, name: str = "", says: str = "", status: int = 200) -> Response:
     desk: Desk | None = getattr(request.app.state, "desk", None)
     now = desk.status() if desk is not None else None
-    return render.page(
-        request, "pages/login.html", status=status, csrf=csrf_of(request), next=back, name=name, says=says,
-        mode=now.mode if now is not None else "", simulated=now is not None and now.simulated,
-        version=now.version if now is not None else "",
-    )  # fmt: skip
+    context = {
+        "csrf": csrf_of(request),
+        "next": back,
+        "name": name,
+        "says": says,
+        "mode": now.mode if now is not None else "",
+        "simulated": now is not None and now.simulated,
+        "version": now.version if now is not None else "",
+    }
+    return render.page(request, "pages/login.html", context, status=status)
 
 
 def _back(address: str) -> str:

@@ -14,4 +14,4 @@ router = APIRouter()
 async def overview(request: Request, desk: DeskDep) -> Response:
     """Am I safe, am I ahead, did anything need me today?"""
     around = frame(request, desk, page="overview", topics=topics_of(OVERVIEW))
-    return answer(request, "pages/overview.html", frame=around, **await regions_of(request, desk, OVERVIEW))
+    return answer(request, "pages/overview.html", frame=around, regions=await regions_of(request, desk, OVERVIEW))

@@ -1,5 +1,7 @@
 """What every page route begins with: the frame, and an answer that forgets the notice it showed."""
 
+from collections.abc import Mapping
+
 from fastapi import Request
 from fastapi.responses import Response
 
@@ -20,10 +22,12 @@ def frame(request: Request, desk: Desk, *, page: str, topics: str = "", subject:
 
 
 def answer(  # noqa: PLR0913 - the template, its frame and what it shows
-    request: Request, name: str, *, frame: Shell, status: int = 200, region: str = "main", **context: object
-) -> Response:
+    request: Request, name: str, /, *, frame: Shell, status: int = 200, region: str = "main",
+    regions: Mapping[str, object] | None = None, **context: object,
+) -> Response:  # fmt: skip
     """Render a page in its frame."""
-    response = render.page(request, name, status=status, region=region, shell=frame, **context)
+    shown = {"shell": frame, **(regions or {}), **context}
+    response = render.page(request, name, shown, status=status, region=region)
     return notice.shown(response) if frame.notice is not None else response
 
 

@@ -25,7 +25,7 @@ MOVED_MAX = Decimal("0.01")
 async def positions(request: Request, desk: DeskDep) -> Response:
     """What is on, and what can hurt?"""
     around = frame(request, desk, page="positions", topics=topics_of(HOLDINGS))
-    return answer(request, "pages/positions.html", frame=around, **await regions_of(request, desk, HOLDINGS))
+    return answer(request, "pages/positions.html", frame=around, regions=await regions_of(request, desk, HOLDINGS))
 
 
 @router.get("/positions/{symbol:path}/close")

@@ -36,7 +36,7 @@ async def system_page(request: Request, desk: DeskDep, verify: bool = False) -> 
         page=await system.system_page(desk), verified=await _verified(desk) if verify else None, charts_by=CHARTS_BY,
         parked=await guarded(system.parked(desk), what="What was set aside could not be read", name="parked"),
         freshness=await guarded(system.freshness(desk), what="The stored bars could not be read", name="freshness"),
-        **await regions_of(request, desk, MACHINE),
+        regions=await regions_of(request, desk, MACHINE),
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from evil2root.web.views.decision_parts import (
 from evil2root.web.views.decision_words import order_state_of, summary, title
 from evil2root.web.views.positions import r_now
 from evil2root.web.views.symbols import precision
+from evil2root.web.views.trades import reason_word
 
 OUTCOME_BARS_BEFORE = 40
 
@@ -148,7 +149,8 @@ async def decision_page(desk: Desk, decision: Decision) -> DecisionPage:
         outcome=_outcome(desk, decision, fate, place),
         provenance=_provenance(decision, place),
         features=tuple(
-            (name, "not yet" if v is None else f"{v:.6g}".replace("-", f.MINUS)) for name, v in decision.features.items()
+            (name, "not yet" if v is None else f"{v:.6g}".replace("-", f.MINUS))
+            for name, v in decision.features.items()
         ),
         json_url=f"/api/v1/decisions/{decision.id}",
         symbol=decision.symbol,
@@ -166,8 +168,9 @@ def recompute_card(found: Recomputed) -> RecomputeCard:
 def _sub(decision: Decision, fate: Fate, place: Place) -> str:
     said = f"{f.long_day(decision.at, zone=place.zone)}, {f.to_the_ms(decision.at, zone=place.zone).text[:8]} "
     said += f"{f.city(place.zone)} · strategy {decision.strategy}, {decision.interval.value} bar"
-    if fate.fills:
-        took = max(x.at for x in fate.fills) - decision.at
+    own = [x.at for x in fate.fills if x.client_order_id in decision.order_ids]
+    if own:
+        took = max(own) - decision.at
         said += f" · last fill {f.lasted(took)} later"
     return said
 
@@ -253,7 +256,7 @@ def _verdict_meta(decision: Decision) -> tuple[str, ...]:
     verdict = decision.verdict
     assert verdict is not None, "asked only of a decision with a verdict"
     by = "Rules only, LLM not configured" if verdict.by == "rules" else verdict.by
-    return by, f"confidence {f.num(verdict.confidence, 3)}", f"size × {f.num(verdict.size_factor, 3)}"
+    return by, f"confidence {f.num(verdict.confidence, 3)}", f"size {f.TIMES} {f.num(verdict.size_factor, 3)}"
 
 
 def _no_verdict(desk: Desk, decision: Decision) -> str:
@@ -312,7 +315,7 @@ def _outcome_words(
         pairs = (
             ("Entry", place.price(symbol, round(trade.entry_price, 6))),
             ("Exit", place.price(symbol, round(trade.exit_price, 6))),
-            ("Why it ended", common.sentence(trade.exit_reason).rstrip(".")),
+            ("Why it ended", reason_word(trade.exit_reason)),
             ("Fees", place.money(trade.fees)),
         )
         return badge, place.gain(trade.pnl), f"after fees{result}", pairs
@@ -349,7 +352,12 @@ def _marks(desk: Desk, decision: Decision, fate: Fate) -> str:
     if trade is not None:
         marks = [
             {"at": trade.entry_time.isoformat(), "side": trade.side.value, "tone": "flat", "text": ""},
-            {"at": trade.exit_time.isoformat(), "side": trade.side.opposite.value, "tone": f.tone(trade.pnl), "text": ""},
+            {
+                "at": trade.exit_time.isoformat(),
+                "side": trade.side.opposite.value,
+                "tone": f.tone(trade.pnl),
+                "text": "",
+            },
         ]
         levels = {"entry": float(trade.entry_price), "stop": None, "target": None}
     elif position is not None:
@@ -381,4 +389,3 @@ def _provenance(decision: Decision, place: Place) -> tuple[tuple[str, str], ...]
         ("First bar used", place.stamp(decision.window_from).title),
         ("Account", decision.account),
     )
-

@@ -1,5 +1,6 @@
 """The tables of a decision's page: the ledger of log-odds, the factors, the arithmetic of the size, the order."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -91,7 +92,7 @@ def _factor(factor: Factor) -> FactorRow:
     state = "fail" if factor.veto else "pass" if factor.score >= 1 else "caution"
     numbers = f"score {f.num(factor.score)}"
     if factor.weight > 0:
-        numbers += f" × weight {f.num(factor.weight)} = {f.num(factor.score * factor.weight, 3)}"
+        numbers += f" {f.TIMES} weight {f.num(factor.weight)} = {f.num(factor.score * factor.weight, 3)}"
     if factor.veto:
         numbers += ", rejects alone"
     return FactorRow(
@@ -116,22 +117,20 @@ class SizingRow:
 def sizing_rows(decision: Decision, place: Place) -> tuple[SizingRow, ...]:
     """The arithmetic as the risk room kept it; the last line is the size."""
     lines = decision.sizing
-    most = max((line.quantity for line in lines[:-1] if _is_step(line)), default=None)
-    return tuple(
-        _sizing(line, place, most=most, is_total=n == len(lines) - 1) for n, line in enumerate(lines)
+    most = max(
+        (line.quantity for line in lines[:-1] if line.quantity is not None and line.label not in CAPS), default=None
     )
+    return tuple(_sizing(line, place, most=most, is_total=n == len(lines) - 1) for n, line in enumerate(lines))
 
 
-def _is_step(line: Line) -> bool:
-    """Is it a step of the wish, not a cap? Caps can be far larger than what is wished for."""
-    return line.quantity is not None and line.label not in CAPS
-
-
+NUMBER = re.compile(r"[0-9]+\.[0-9]+|[0-9]{4,}")
 CAPS = frozenset({"Symbol cap", "Gross cap", "Cash", "Volume share"})
 
 
 def _sizing(line: Line, place: Place, *, most: Decimal | None, is_total: bool) -> SizingRow:
-    label = line.label.replace("x ", "× ", 1) if line.label.startswith("x ") else line.label.replace("/ ", "÷ ", 1)
+    label = (
+        line.label.replace("x ", f"{f.TIMES} ", 1) if line.label.startswith("x ") else line.label.replace("/ ", "÷ ", 1)
+    )
     if line.amount is not None:
         return SizingRow(label=label, detail=_tidy(line.detail), value=place.money(line.amount), meter=None,
                          binds=line.binds, is_total=is_total, is_cap=False)  # fmt: skip
@@ -146,7 +145,13 @@ def _sizing(line: Line, place: Place, *, most: Decimal | None, is_total: bool) -
 
 
 def _tidy(detail: str) -> str:
-    return detail.replace(" x ", " × ").replace(" / ", " ÷ ")
+    """Write the kept arithmetic as a page writes numbers: grouped, and without endless decimals."""
+    return NUMBER.sub(_short, detail.replace(" x ", f" {f.TIMES} ").replace(" / ", " ÷ "))
+
+
+def _short(found: re.Match[str]) -> str:
+    value = Decimal(found[0])
+    return f.num(value) if abs(value) >= 1000 else f.num(value, 5).rstrip("0").rstrip(".")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

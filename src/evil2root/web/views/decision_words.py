@@ -98,7 +98,10 @@ def _sized(decision: Decision, fate: Fate, place: Place) -> list[Piece]:
     if size is not None:
         cut = wish is not None and binding is not None and wish > size
         if cut and wish is not None:
-            pieces += [(f", and the size was cut from {f.num(wish, 1)} to ", False), (f"{f.quantity(size)} units", True)]
+            pieces += [
+                (f", and the size was cut from {f.num(wish, 1)} to ", False),
+                (f"{f.quantity(size)} units", True),
+            ]
             pieces += [(", where ", False), (f"the {str(binding).lower()}", True), (" binds", False)]
         else:
             pieces += [(", and the size came to ", False), (f"{f.quantity(size)} units", True)]

@@ -126,9 +126,7 @@ def _chips(query: Query, counts: Mapping[Outcome, int]) -> tuple[Chip, ...]:
     for word, (label, outcomes) in GROUPS.items():
         n = sum(counts.get(o, 0) for o in outcomes) if outcomes else sum(counts.values())
         if n or word in ("", query.status):
-            chips.append(
-                Chip(label=label, count=f"{n:,}", href=query.href(status=word), chosen=word == query.status)
-            )
+            chips.append(Chip(label=label, count=f"{n:,}", href=query.href(status=word), chosen=word == query.status))
     return tuple(chips)
 
 

@@ -98,7 +98,10 @@ def headline(desk: Desk) -> str:
     status = desk.status()
     place = place_of(desk.policy, status.now)
     working = sum(o.leg is Leg.ENTRY for o in desk.state.orders.values())
-    parts = [f.count(len(status.portfolio.positions), "open position"), f.count(working, "working entry")]
+    parts = [
+        f.count(len(status.portfolio.positions), "open position"),
+        f.count(working, "working entry", "working entries"),
+    ]
     waiting = len(desk.state.awaiting)
     if waiting:
         parts.append(f"{f.count(waiting, 'proposal')} waiting")
@@ -175,7 +178,7 @@ def risk_card(desk: Desk) -> RiskCard:
     loss = max(ZERO, 1 - equity / status.carry.day_equity) if status.carry.day_equity > 0 else ZERO
     held = len(portfolio.positions)
     rows = (
-        _limit("Loss if all stops hit", at_stops / base, None, "sum of quantity × (last − stop)"),
+        _limit("Loss if all stops hit", at_stops / base, None, f"sum of quantity {f.TIMES} (last {f.MINUS} stop)"),
         _limit("Gross exposure", portfolio.gross / base, limits.gross_frac, f.count(held, "position")),
         _limit("Largest position", values.get(largest, ZERO), limits.per_symbol_frac, largest or "nothing is held"),
         _count("Positions held", held, limits.positions_max),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from evil2root.domain.book.orders import Leg
 from evil2root.domain.core.timeframe import Interval
@@ -89,7 +90,13 @@ class Shell:
 
 
 def shell(  # noqa: PLR0913 - the parts of the frame
-    desk: Desk, *, page: str, identity: Identity | None, csrf: str, notice: Notice | None = None, topics: str = "",
+    desk: Desk,
+    *,
+    page: str,
+    identity: Identity | None,
+    csrf: str,
+    notice: Notice | None = None,
+    topics: str = "",
     subject: str = "",
 ) -> Shell:
     """Build the frame for `page`."""
@@ -159,7 +166,8 @@ def _clock(status: Status, place: Place) -> str:
     stamp = place.stamp(status.now)
     if not status.simulated:
         return stamp.text
-    return f"{place.day(status.now).text}, {stamp.text}" if ":" in stamp.text and " " not in stamp.text else stamp.text
+    there = status.now.astimezone(ZoneInfo(place.zone))
+    return f"{there.day} {there:%b %Y, %H:%M}"
 
 
 def _session(status: Status, place: Place) -> tuple[str, str, str]:

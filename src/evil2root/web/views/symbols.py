@@ -152,7 +152,9 @@ async def symbol_page(desk: Desk, symbol: str, interval: Interval) -> SymbolPage
     place_at = order.index(symbol) if symbol in order else -1
     held = status.portfolio.positions.get(symbol)
     newest = await desk.reads.latest_decision(symbol, at=status.now)
-    rows = await desk.reads.decisions(DecisionFilter(symbol=symbol, outcomes=common.ACTED), limit=DECISIONS, cursor=None)
+    rows = await desk.reads.decisions(
+        DecisionFilter(symbol=symbol, outcomes=common.ACTED), limit=DECISIONS, cursor=None
+    )
     base = f"/api/v1/symbols/{f.path(symbol)}"
     asked = f"interval={interval.value}&limit={CHART_BARS}"
     return SymbolPage(
@@ -238,7 +240,9 @@ async def marks_json(desk: Desk, symbol: str, *, has_volume: bool) -> str:
     position = None
     if held is not None:
         position = {"entry": float(held.average_price), "stop": _number(held.stop), "target": _number(held.target)}
-    return json.dumps({"trades": made, "position": position, "precision": precision(desk, symbol), "hasVolume": has_volume})
+    return json.dumps(
+        {"trades": made, "position": position, "precision": precision(desk, symbol), "hasVolume": has_volume}
+    )
 
 
 def precision(desk: Desk, symbol: str) -> int:

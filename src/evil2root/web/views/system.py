@@ -193,9 +193,7 @@ async def parked(desk: Desk) -> tuple[ParkedRow, ...]:
     """Events that were set aside for a person."""
     place = place_of(desk.policy, desk.status().now)
     lines = await desk.reads.parked(limit=PARKED_MAX)
-    return tuple(
-        ParkedRow(at=place.stamp(p.at), kind=p.kind, reason=p.reason, payload=p.payload) for p in lines
-    )
+    return tuple(ParkedRow(at=place.stamp(p.at), kind=p.kind, reason=p.reason, payload=p.payload) for p in lines)
 
 
 def audit_row(line: AuditLine, place: Place) -> AuditRow:

@@ -127,9 +127,14 @@ def _row(trade: Trade, place: Place) -> TradeRow:
         entry_at=place.day(trade.entry_time), entry=place.price(trade.symbol, trade.entry_price),
         exit_at=place.day(trade.exit_time), exit=place.price(trade.symbol, _rounded(trade.exit_price)),
         held=f.lasted(trade.exit_time - trade.entry_time), pnl=place.gain(trade.pnl), r=common.multiple(trade.r),
-        reason=REASONS.get(trade.exit_reason, common.sentence(trade.exit_reason).rstrip(".")),
+        reason=reason_word(trade.exit_reason),
         fees=place.money(trade.fees), decision_id=trade.entry_decision_id,
     )  # fmt: skip
+
+
+def reason_word(reason: str) -> str:
+    """Why a trade ended, in words."""
+    return REASONS.get(reason, common.sentence(reason).rstrip("."))
 
 
 def _rounded(price: Decimal) -> Decimal:

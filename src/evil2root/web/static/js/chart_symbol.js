@@ -6,6 +6,7 @@ import {
 } from "./chart_base.js";
 
 const NARROW = 560;
+const LABELS_MAX = 40; // more results than that would cover each other
 const SEEN = { wide: 110, narrow: 46 };
 
 const pressed = (key) => document.querySelector(`[data-layer="${key}"]`)?.getAttribute("aria-pressed") === "true";
@@ -67,7 +68,7 @@ function marks(price, data, narrow) {
   const shown = new Set(data.bars.map((b) => b.time));
   const made = data.trades.map((t) => ({
     time: at(t.at, data.daily), position: t.side === "buy" ? "belowBar" : "aboveBar", shape: t.side === "buy" ? "arrowUp" : "arrowDown",
-    color: color(t.tone === "up" ? "gain" : t.tone === "down" ? "loss" : "text"), text: narrow ? "" : t.text, size: 1,
+    color: color(t.tone === "up" ? "gain" : t.tone === "down" ? "loss" : "text"), text: narrow || data.trades.length > LABELS_MAX ? "" : t.text, size: 1,
   })).filter((m) => shown.has(m.time)).sort((a, b) => (a.time < b.time ? -1 : 1));
   createSeriesMarkers(price, made);
 }
