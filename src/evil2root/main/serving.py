@@ -89,7 +89,12 @@ def _application(settings: Settings, database: AsyncEngine, access: Access, trad
         with suppress(asyncio.CancelledError):
             await running
 
-    app = create_app(version=__version__, lifespan=lifespan, hosts=(host,), secure_cookies=settings.http.secure_cookies)
+    app = create_app(
+        version=__version__,
+        lifespan=lifespan,
+        hosts=(host, *settings.http.hosts),
+        secure_cookies=settings.http.secure_cookies,
+    )
     install(app)
     return app
 
@@ -115,7 +120,11 @@ async def _trade(settings: Settings, database: AsyncEngine, trading: Trading) ->
 async def _doorkeeper(settings: Settings, database: AsyncEngine, say: Callable[[str], None]) -> Access:
     """Make the access control, and the first admin on a database without users."""
     access = Access(
-        PostgresAccess(database), hasher=Argon2Hasher(), clock=SystemClock(), secret=await _secret(settings)
+        PostgresAccess(database),
+        hasher=Argon2Hasher(),
+        clock=SystemClock(),
+        secret=await _secret(settings),
+        session_max=settings.http.session_length,
     )
     path = settings.admin_password_file
     wanted = read_secret(path, key="EVIL2ROOT_ADMIN_PASSWORD_FILE") if path is not None else None

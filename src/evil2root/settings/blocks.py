@@ -186,6 +186,8 @@ class HttpSettings(Block):
     host: Annotated[str, Field(min_length=1, max_length=253)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     """0 takes any free port."""
+    hosts: Names = ()
+    """Names it is reached by, beside the loopback ones and `host`: a domain behind a proxy. Others are refused."""
     secure_cookies: bool = False
     """True behind TLS: cookies are then never sent in the clear."""
     session_hours: Annotated[int, Field(ge=1, le=24 * 90)] = 24 * 7
