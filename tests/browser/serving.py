@@ -1,5 +1,6 @@
 """The app on a free local port, in a thread, for a browser."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -28,11 +29,16 @@ def a_house(desk: FakeDesk) -> House:
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
-    """Serve `app` and give its address."""
+    """Serve `app` and give its address; `app.state.loop` is the loop it runs on."""
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1)
     )
-    thread = threading.Thread(target=server.run, daemon=True)
+
+    async def run() -> None:
+        app.state.loop = asyncio.get_running_loop()
+        await server.serve()
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),), daemon=True)
     thread.start()
     end = time.monotonic() + START_S
     while not server.started:

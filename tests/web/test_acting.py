@@ -13,7 +13,7 @@ from tests.api.door import PASSWORD, House
 from tests.browser.serving import a_house
 from tests.fakes.desk import NASTY, FakeDesk, a_desk
 
-FORMS = (
+FORMS: tuple[tuple[str, dict[str, str]], ...] = (
     ("/halt", {"scope": "pause"}), ("/resume", {"reason": "x"}), ("/positions/MSFT/close", {"part": "all"}),
     ("/positions/MSFT/guards", {"stop": "1"}), ("/orders/abc/cancel", {}),
 )  # fmt: skip

@@ -26,8 +26,10 @@ WORDS: tuple[tuple[str, str], ...] = (
     ("R", "A result in multiples of what the entry risked down to its first stop. +2R earned twice the risk."),
     (
         "P(up)",
-        "Probability that the price rises over a source's horizon. Today's sources speak by a stated prior, from 0.30 "
-        "to 0.70, that no outcome has corrected yet.",
+        (
+            "Probability that the price rises over a source's horizon. Today's sources speak by a stated prior, from 0.30 "
+            "to 0.70, that no outcome has corrected yet."
+        ),
     ),
     (
         "Log-odds",
@@ -36,8 +38,10 @@ WORDS: tuple[tuple[str, str], ...] = (
     ("Fused score", f"2 {_T} P(up) {_M} 1 of the pooled sources, from {_M}1 (falls) to +1 (rises)."),
     (
         "ATR",
-        "Average true range of 14 bars: how far the price usually moves in one. Stops and targets are set in "
-        "multiples of it.",
+        (
+            "Average true range of 14 bars: how far the price usually moves in one. Stops and targets are set in "
+            "multiples of it."
+        ),
     ),
     (
         "Stop, target",
@@ -50,8 +54,10 @@ WORDS: tuple[tuple[str, str], ...] = (
     ),
     (
         "Buy and hold",
-        "What the same money would be worth, spread equally over the watchlist at each symbol's first close and left "
-        "alone, without costs.",
+        (
+            "What the same money would be worth, spread equally over the watchlist at each symbol's first close and left "
+            "alone, without costs."
+        ),
     ),
     (
         "Verdict",
@@ -59,8 +65,10 @@ WORDS: tuple[tuple[str, str], ...] = (
     ),
     (
         "Breaker",
-        "The switch above all entries: active, reducing (a rule stopped entries for the day), halted (a person, or a "
-        "rule that a person must lift).",
+        (
+            "The switch above all entries: active, reducing (a rule stopped entries for the day), halted (a person, or a "
+            "rule that a person must lift)."
+        ),
     ),
     ("Replay", "Recorded history shown as if it happened now. Nothing on a page with this badge is today's market."),
     ("Recompute", "Makes a decision again from its stored inputs and compares every field."),
