@@ -1,0 +1,86 @@
+"""The program: its commands put together, and how every failure ends in one line and an exit code."""
+
+import difflib
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import click
+import typer
+
+from evil2root import __version__
+from evil2root.cli import backtesting, bars, books, desk, people, running
+from evil2root.cli.console import FAILED, USAGE, Failure, say
+
+app = typer.Typer(
+    name="evil2root",
+    help="A self-hosted trading bot that can explain every step it took.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for group in (running, desk, books, backtesting, bars, people):
+    group.add_to(app)
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,  # noqa: FBT002
+) -> None:
+    """Take what goes before the command."""
+    context.obj = {"debug": debug}
+
+
+@app.command(epilog="Example: evil2root version")
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
+    if "--debug" in sys.argv[1:] and sys.argv.index("--debug") > 1:
+        # It may stand anywhere: whoever sees a failure adds it at the end.
+        sys.argv.remove("--debug")
+        sys.argv.insert(1, "--debug")
+    debug = "--debug" in sys.argv
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.exceptions.NoSuchOption as problem:
+        _end(problem.format_message(), USAGE)
+    except click.exceptions.UsageError as problem:
+        _end(_usage(problem), USAGE)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        _end("Interrupted. What was committed stays; nothing was left half-written.", FAILED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except Failure as problem:
+        if debug and problem.__cause__ is not None:
+            raise
+        _end(str(problem), problem.code)
+    except Exception as problem:
+        if debug:
+            raise
+        _end(f"{type(problem).__name__}: {problem}. Add --debug to see where.", FAILED)
+
+
+def _usage(problem: click.exceptions.UsageError) -> str:
+    text = problem.format_message()
+    if isinstance(problem, click.exceptions.BadParameter) or problem.ctx is None:
+        return text
+    wrong = text.partition("'")[2].partition("'")[0]
+    command = problem.ctx.command
+    known = list(command.commands) if isinstance(command, click.Group) else []
+    close = difflib.get_close_matches(wrong, known, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"{text}{hint} See `{problem.ctx.command_path} --help`."
+
+
+def _end(text: str, code: int) -> NoReturn:
+    say(text)
+    sys.exit(code)
