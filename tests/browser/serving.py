@@ -48,5 +48,6 @@ def served(app: FastAPI) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
+        app.state.stopping = True
         server.should_exit = True
         thread.join(timeout=10)

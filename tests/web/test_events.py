@@ -28,7 +28,7 @@ def a_listener(page: str = "overview", subject: str = "", topics: frozenset[str]
 
 async def told(desk: FakeDesk, listener: Listener, *topics: str, since: int | None = None, count: int = 1) -> list[str]:
     """The messages after the welcome that follow one change."""
-    messages = stream(desk, Curve(), listener, since=since)
+    messages = stream(desk, Curve(), listener, since=since, is_stopping=lambda: False)
     await anext(messages)
     if topics:
         await desk.log.add(frozenset(topics), AT)
@@ -74,7 +74,7 @@ async def test_a_new_bar_goes_to_its_own_chart_page(desk: FakeDesk) -> None:
 
 
 async def test_changes_that_come_quickly_are_told_together(desk: FakeDesk) -> None:
-    messages = stream(desk, Curve(), a_listener(), since=None)
+    messages = stream(desk, Curve(), a_listener(), since=None, is_stopping=lambda: False)
     await anext(messages)
     for _ in range(50):
         await desk.log.add(frozenset({"risk"}), AT)
@@ -107,12 +107,26 @@ async def test_who_is_too_far_behind_loads_the_page_anew(desk: FakeDesk) -> None
 
 
 async def test_a_stream_ends_when_the_app_stops(desk: FakeDesk) -> None:
-    messages = stream(desk, Curve(), a_listener(), since=None)
+    stopping = []
+    messages = stream(desk, Curve(), a_listener(), since=None, is_stopping=lambda: bool(stopping))
     await anext(messages)
-    desk.status_changes["phase"] = Phase.STOPPED
+    stopping.append("now")
 
     with pytest.raises(StopAsyncIteration):
         await asyncio.wait_for(anext(messages), 3)
+
+
+async def test_an_engine_that_stops_on_an_error_is_told_at_once(desk: FakeDesk) -> None:
+    messages = stream(desk, Curve(), a_listener(), since=None, is_stopping=lambda: False)
+    await anext(messages)
+    desk.status_changes.update(phase=Phase.STOPPED, says="Trading stopped on an error: KeyError.")
+
+    message = await asyncio.wait_for(anext(messages), 5)
+
+    assert 'hx-target="#banner"' in message
+    assert "Trading stopped on an error: KeyError." in message
+    assert 'hx-target="#health"' in message
+    await messages.aclose()  # type: ignore[attr-defined]
 
 
 async def test_an_unknown_topic_is_refused_by_name(desk: FakeDesk) -> None:

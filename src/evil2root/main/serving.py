@@ -52,17 +52,17 @@ async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str]
                            timeout_graceful_shutdown=3, lifespan="on")
         )  # fmt: skip
         say(f"Dashboard on http://{host}:{port} (sign in as admin)")
-        await _until_signal(server)
+        await _until_signal(server, app)
         return 0 if server.started else 1
 
 
-async def _until_signal(server: uvicorn.Server) -> None:
+async def _until_signal(server: uvicorn.Server, app: FastAPI) -> None:
     """Serve until INT or TERM; a second one does not wait for anybody."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         server.force_exit = server.should_exit
-        server.should_exit = True
+        app.state.stopping = server.should_exit = True  # open streams end by themselves
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)

@@ -30,7 +30,8 @@ def install(app: FastAPI) -> None:
     """Add pages, forms, live events and static files to `app`.
 
     Wants `app.state.desk` and `app.state.access` before the first request, and `request.state.identity` and
-    `request.state.csrf` set by the guard. Call it after the API has put in its own error handlers: under `/api` those
+    `request.state.csrf` set by the guard. Whoever stops the app sets `app.state.stopping` first, so that open streams end
+    by themselves. Call it after the API has put in its own error handlers: under `/api` those
     stay in force, everywhere else a person gets a page.
     """
     app.state.web_curve = Curve()

@@ -6,13 +6,13 @@ is the number of the newest change it tells, so that a reader who comes back is 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import structlog
 
 from evil2root.domain.core.timeframe import Interval
-from evil2root.engine.desk import Change, Desk, Phase
+from evil2root.engine.desk import Change, Desk
 from evil2root.engine.identity import Identity
 from evil2root.web import render
 from evil2root.web.curve import Curve
@@ -46,21 +46,27 @@ class Listener:
     csrf: str
 
 
-async def stream(desk: Desk, curve: Curve, listener: Listener, *, since: int | None) -> AsyncIterator[str]:
+async def stream(
+    desk: Desk, curve: Curve, listener: Listener, *, since: int | None, is_stopping: Callable[[], bool]
+) -> AsyncIterator[str]:
     """Yield messages until the reader goes or the app stops.
 
-    `since` is the last message the reader saw; none for a page that was just made.
+    `since` is the last message the reader saw; none for a page that was just made. That the engine became ready, or
+    stopped on an error, is no change of the account: it is seen by looking, and told as one of the health.
     """
-    changes = desk.changes()
+    changes, phase = desk.changes(), desk.status().phase
     seen = changes.last if since is None else since
     yield f"retry: 1000\nid: {seen}\n: welcome\n\n"
     quiet_s = 0.0
-    while desk.status().phase is not Phase.STOPPED:
+    while not is_stopping():
         fresh = await changes.after(seen, timeout_s=LOOK_EVERY_S)
         if fresh is None:
             seen = changes.last
             yield f"id: {seen}\nevent: resync\ndata: reload\n\n"
             return
+        before, phase = phase, desk.status().phase
+        if not fresh and phase is not before:
+            fresh = (Change(sequence=seen, topics=frozenset({"health"}), at=desk.status().now),)
         if not fresh:
             quiet_s += LOOK_EVERY_S
             if quiet_s >= COMMENT_EVERY_S:

@@ -29,5 +29,8 @@ async def events(  # noqa: PLR0913 - what the page asks for
     listener = Listener(
         page=page, topics=asked or TOPICS, subject=symbol, identity=caller_of(request), csrf=csrf_of(request)
     )
-    told = stream(desk, curve_of(request), listener, since=since)
+    state = request.app.state
+    told = stream(
+        desk, curve_of(request), listener, since=since, is_stopping=lambda: bool(getattr(state, "stopping", False))
+    )
     return StreamingResponse(told, media_type="text/event-stream", headers=HEADERS)

@@ -1,10 +1,12 @@
 """The tables of a decision's page: the ledger of log-odds, the factors, the arithmetic of the size, the order."""
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from evil2root.domain.book.orders import Leg, Order, OrderState
 from evil2root.domain.decision.verdict import Factor
 from evil2root.domain.kernel.record import Decision
 from evil2root.domain.risk.sizing import Line
@@ -13,6 +15,7 @@ from evil2root.web import format as f
 from evil2root.web.svg import Diverging, Meter, diverging, meter
 from evil2root.web.views import common
 from evil2root.web.views.common import Delta, Place
+from evil2root.web.views.positions import KINDS
 from evil2root.web.views.symbols import source_name
 
 LEDGER_SCALE_MIN = 0.25
@@ -182,6 +185,8 @@ def check_rows(decision: Decision, place: Place) -> tuple[CheckRow, ...]:
             value, limit = f.pct(check.value), f.pct(check.limit)
         elif check.name in COUNT_CHECKS:
             value, limit = f.quantity(check.value), f.quantity(check.limit)
+        elif check.name == "breaker":
+            value = "active" if check.holds else "stopped"
         rows.append(
             CheckRow(name=name, holds=check.holds, value=value, limit=limit,
                      advice="" if check.holds else common.sentence(check.advice))
@@ -202,21 +207,24 @@ class EventRow:
     left: str
 
 
-def event_rows(fate: Fate, place: Place) -> tuple[tuple[EventRow, ...], str]:
-    """Return the history of the decision's orders, fills among their states, and what the fills cost."""
+def event_rows(fate: Fate, own: Collection[str], place: Place) -> tuple[tuple[EventRow, ...], str]:
+    """Return the history of the decision's orders, fills among their states, and what the fills cost.
+
+    What happened at one instant is told in the order it must have had: `own` orders are sent, fills come, guards follow.
+    """
     rows: list[tuple[tuple[datetime, int, int], EventRow]] = []
     orders = {o.client_order_id: o for o in fate.orders}
     for event in fate.events:
         order = orders[event.client_order_id]
-        if event.state in ("PARTIAL", "FILLED"):
+        if event.state in (OrderState.PARTIAL, OrderState.FILLED):
             continue  # told by the fill itself
-        badge = common.order_badge(event.state)
-        says = f"{badge.label}: {order.leg.value} {order.side.value} {order.kind.value}"
-        if event.reason and event.reason != order.reason:
-            says += f" ({event.reason})"
-        price = place.price(order.symbol, order.price) if order.price is not None else ""
+        why = f" ({event.reason})" if event.reason and event.reason not in (order.reason, "trailing") else ""
+        says = f"{HAPPENED[event.state]}: {_what(order)}{why}"
+        # A stop may have moved since: what it stood at then is not known any more.
+        price = place.price(order.symbol, order.price) if order.price is not None and order.leg is not Leg.STOP else ""
+        rank = 0 if event.client_order_id in own else 2
         rows.append(
-            ((event.at, 0, event.sequence),
+            ((event.at, rank, event.sequence),
              _event(event.at, place, says=says, code=order.client_order_id[:8], quantity=f.quantity(order.quantity),
                     price=price, left=""))
         )  # fmt: skip
@@ -224,8 +232,8 @@ def event_rows(fate: Fate, place: Place) -> tuple[tuple[EventRow, ...], str]:
     for n, fill in enumerate(sorted(fate.fills, key=lambda x: x.at)):
         rest = left[fill.client_order_id] - fill.quantity
         left[fill.client_order_id] = rest
-        word = "Filled" if rest == 0 else "Partly filled"
-        says = f"{word}, fee {place.money(fill.fee)}"
+        says = f"{'Filled' if rest == 0 else 'Partly filled'}: {_what(orders[fill.client_order_id])}"
+        says += f", fee {place.money(fill.fee)}"
         rows.append(
             ((fill.at, 1, n),
              _event(fill.at, place, says=says, code=fill.execution_id[:8], quantity=f.quantity(fill.quantity),
@@ -233,6 +241,25 @@ def event_rows(fate: Fate, place: Place) -> tuple[tuple[EventRow, ...], str]:
         )  # fmt: skip
     rows.sort(key=lambda pair: pair[0])
     return tuple(row for _, row in rows), _costs(fate, place)
+
+
+HAPPENED: Mapping[OrderState, str] = {
+    OrderState.PENDING: "Written down",
+    OrderState.SENDING: "Sent",
+    OrderState.ACCEPTED: "Accepted",
+    OrderState.REJECTED: "Rejected by the broker",
+    OrderState.UNKNOWN: "Outcome unknown, looked up",
+    OrderState.CANCEL_SENT: "Cancel asked",
+    OrderState.CANCELED: "Canceled",
+    OrderState.EXPIRED: "Expired",
+    OrderState.NOT_PLACED: "Found not placed",
+    OrderState.PARTIAL: "Partly filled",
+    OrderState.FILLED: "Filled",
+}
+
+
+def _what(order: Order) -> str:
+    return f"{order.side.value} {KINDS[order.kind].lower()}"
 
 
 def _event(at: datetime, place: Place, **parts: str) -> EventRow:
