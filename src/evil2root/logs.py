@@ -25,7 +25,9 @@ SECRETS_IN_TEXT = (
 """Passwords in addresses, our own keys, authorization headers and Telegram's tokens, wherever they turn up."""
 
 LIBRARIES = {
+    "alembic": logging.WARNING,
     "uvicorn.access": logging.WARNING,
+    "uvicorn.error": logging.WARNING,
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
     "asyncio": logging.WARNING,

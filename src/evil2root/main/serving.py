@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from evil2root.engine.errands import Errands, HaltFile
 from evil2root.engine.idempotency import Once
 from evil2root.logs import set_up_logs
 from evil2root.main.database import open_database
+from evil2root.main.failure import Failure
 from evil2root.main.trading import Trading, wire
 from evil2root.settings import Settings, read_secret
 from evil2root.web.app import install
@@ -43,6 +45,8 @@ async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str]
     Raises `DatabaseUnavailable`, `BarsUnavailable`, `BadTable` or `SettingsProblem` when it can't start.
     """
     set_up_logs(style=settings.log.format, level=settings.log.level)
+    # First of all: whoever finds the address taken has not started a database, nor traded.
+    listening = _listen(host, port)
     async with open_database(settings, for_app=True, say=say) as database:
         access = await _doorkeeper(settings, database, say)
         trading = await wire(settings, database, say=say)
@@ -51,12 +55,26 @@ async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str]
             uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False,
                            timeout_graceful_shutdown=3, lifespan="on")
         )  # fmt: skip
-        say(f"Dashboard on http://{host}:{port} (sign in as admin)")
-        await _until_signal(server, app)
+        say(f"Dashboard on http://{host}:{listening.getsockname()[1]} (sign in as admin; Ctrl C stops)")
+        await _until_signal(server, app, listening)
+        say("Stopped. The next start goes on where this one was.")
         return 0 if server.started else 1
 
 
-async def _until_signal(server: uvicorn.Server, app: FastAPI) -> None:
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as problem:
+        listening.close()
+        text = f"Can't listen on {host}:{port} ({problem.strerror}): choose another with --port, or stop what uses it."
+        raise Failure(text) from problem
+    return listening
+
+
+async def _until_signal(server: uvicorn.Server, app: FastAPI, listening: socket.socket) -> None:
     """Serve until INT or TERM; a second one does not wait for anybody."""
     loop = asyncio.get_running_loop()
 
@@ -68,7 +86,7 @@ async def _until_signal(server: uvicorn.Server, app: FastAPI) -> None:
         loop.add_signal_handler(number, stop)
     try:
         # `serve` would put in its own handlers and raise the signal again at the end.
-        await server._serve()  # noqa: SLF001
+        await server._serve([listening])  # noqa: SLF001
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
