@@ -188,6 +188,21 @@ def _change(site: Site, *topics: str) -> None:
     added.result(timeout=5)
 
 
+async def test_a_new_bar_reaches_an_open_chart_with_its_position(browser: Browser, own_site: Site) -> None:
+    async with watched(browser, own_site, width=1440, height=900) as (page, wrong):
+        await sign_in(page, own_site)
+        await page.goto(f"{own_site.base}/symbols/MSFT")
+        await ready(page)
+        await expect(page.locator("[data-readout]")).to_contain_text("2005-11-18")
+        frames = own_site.desk.reads.frames
+        shown = frames["MSFT"].filter(frames["MSFT"]["closed_at"] > own_site.desk.status().now)
+        own_site.desk.status_changes["now"] = shown["closed_at"][1]
+        _change(own_site, "equity")
+        await expect(page.locator("[data-readout]")).to_contain_text("2005-11-22", timeout=5_000)
+        await expect(page.locator("#quote b")).to_have_text(f"{shown['close'][1]:,.2f}")
+        assert wrong == []
+
+
 async def test_search_finds_while_typing_and_by_its_keys(browser: Browser, site: Site) -> None:
     async with watched(browser, site, width=1440, height=900) as (page, wrong):
         await sign_in(page, site)

@@ -61,7 +61,7 @@ async def test_a_new_point_goes_to_the_chart_as_json(desk: FakeDesk) -> None:
     parts, point = await told(desk, a_listener(), "equity", count=2)
 
     assert 'hx-target="#equity"' in parts
-    assert "event: equity\ndata: {" in point
+    assert "event: equity\ndata: [{" in point
     assert f'"equity": "{desk.state.portfolio.equity}"' in point
 
 
@@ -69,7 +69,8 @@ async def test_a_new_bar_goes_to_its_own_chart_page(desk: FakeDesk) -> None:
     parts, bar = await told(desk, a_listener("symbol", "MSFT"), "equity", count=2)
 
     assert 'hx-target="#quote"' in parts
-    assert "event: bar\ndata: {" in bar
+    assert 'event: bar\ndata: {"bars": [{' in bar
+    assert '"position": {"entry": 255.15' in bar
     assert '"closed_at": "2005-11-18T21:00:00+00:00"' in bar
 
 
@@ -107,7 +108,7 @@ async def test_who_is_too_far_behind_loads_the_page_anew(desk: FakeDesk) -> None
 
 
 async def test_a_stream_ends_when_the_app_stops(desk: FakeDesk) -> None:
-    stopping = []
+    stopping: list[str] = []
     messages = stream(desk, Curve(), a_listener(), since=None, is_stopping=lambda: bool(stopping))
     await anext(messages)
     stopping.append("now")

@@ -50,7 +50,9 @@ class TestPricesAndQuantities:
             ("181.4", "0.01", "181.40"),
             ("1.3", "0.00001", "1.30000"),
             ("0.5", None, "0.50"),
-            ("1.1234567", None, "1.123457"),
+            ("56.697512", None, "56.70"),
+            ("1.1234567", None, "1.1235"),
+            ("0.1234567", None, "0.123457"),
         ],
     )
     def test_writes_a_price_by_its_tick(self, value: str, tick: str | None, text: str) -> None:

@@ -8,17 +8,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
+import polars as pl
 import structlog
 
-from evil2root.domain.core.timeframe import Interval
 from evil2root.engine.desk import Change, Desk
 from evil2root.engine.identity import Identity
 from evil2root.web import render
 from evil2root.web.curve import Curve
 from evil2root.web.regions import PAGES, built
 from evil2root.web.views.shell import shell
-from evil2root.web.views.symbols import symbol_page
+from evil2root.web.views.symbols import chart_marks, symbol_page
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,8 @@ COMMENT_EVERY_S = 15.0
 """A line that says nothing keeps proxies from closing a quiet stream."""
 LOOK_EVERY_S = 1.0
 """How often a waiting stream looks whether the app is stopping."""
+POINTS_MAX, BARS_MAX = 500, 100
+"""Most points and bars a message brings: as many as changes are remembered, and what a chart shows at once."""
 FRAME = "_shell.html"
 FRAME_BLOCKS = ("session", "clock", "banner")
 SYMBOL_BLOCKS = ("quote", "signal", "held", "history")
@@ -57,7 +60,7 @@ async def stream(
     changes, phase = desk.changes(), desk.status().phase
     seen = changes.last if since is None else since
     yield f"retry: 1000\nid: {seen}\n: welcome\n\n"
-    quiet_s = 0.0
+    quiet_s, told = 0.0, Told()
     while not is_stopping():
         fresh = await changes.after(seen, timeout_s=LOOK_EVERY_S)
         if fresh is None:
@@ -74,34 +77,30 @@ async def stream(
                 yield ": still here\n\n"
             continue
         quiet_s, seen = 0.0, fresh[-1].sequence
-        for message in await messages(desk, curve, listener, fresh):
+        for message in await messages(desk, curve, listener, fresh, told):
             yield f"id: {seen}\n{message}\n"
         await asyncio.sleep(PAUSE_S)
 
 
-async def messages(desk: Desk, curve: Curve, listener: Listener, fresh: tuple[Change, ...]) -> list[str]:
+async def messages(desk: Desk, curve: Curve, listener: Listener, fresh: tuple[Change, ...], told: "Told") -> list[str]:
     """What one batch of changes means for a reader; nothing when none of it concerns them."""
     changed = frozenset[str]().union(*(c.topics for c in fresh)) & (listener.topics | {"health"})
     if not changed:
         return []
-    told = []
     parts = await _regions(desk, curve, listener, changed)
-    if parts:
-        told.append(_message("".join(parts)))
+    found = [_message("".join(parts))]
     if "equity" in changed and listener.page == "overview":
-        point = await newest_point(desk, curve)
-        if point is not None:
-            told.append(_message(point, event="equity"))
+        found.append(_message(await _new_points(desk, told, since=fresh[0].at), event="equity"))
     if "equity" in changed and listener.page == "symbol":
-        bar = await newest_bar(desk, listener.subject)
-        if bar is not None:
-            told.append(_message(bar, event="bar"))
-    return told
+        found.append(_message(await _new_bars(desk, listener.subject, told, since=fresh[0].at), event="bar"))
+    return found
 
 
 async def _regions(desk: Desk, curve: Curve, listener: Listener, changed: frozenset[str]) -> list[str]:
     around = shell(desk, page=listener.page, identity=listener.identity, csrf=listener.csrf)
     parts = [_partial(name, render.block(FRAME, name, {"shell": around})) for name in FRAME_BLOCKS]
+    held = len(desk.status().portfolio.positions) or ""
+    parts.append(f'<hx-partial hx-target="#nav-held" hx-swap="innerHTML">{held}</hx-partial>')
     if listener.page == "symbol":
         if listener.subject in desk.policy.instruments:
             view = await symbol_page(desk, listener.subject, desk.policy.interval)
@@ -125,24 +124,42 @@ def _message(data: str, *, event: str = "") -> str:
     return (f"event: {event}\n" if event else "") + lines
 
 
-async def newest_point(desk: Desk, curve: Curve) -> str | None:
-    """The last point of the equity curve, as the API writes it."""
-    facts = await curve.facts(desk.reads)
-    if facts is None:
-        return None
-    point = facts.last
-    benchmark = None if point.benchmark is None else str(point.benchmark)
+async def _new_points(desk: Desk, told: "Told", *, since: datetime) -> str:
+    """The points of the equity curve since the last message, as the API writes them: a fast replay adds many."""
+    points = await desk.reads.equity(since=min(told.until or since, since), points_max=POINTS_MAX)
+    if points:
+        told.until = points[-1].at
     return json.dumps(
-        {"at": point.at.isoformat(), "equity": str(point.equity), "benchmark": benchmark,
-         "drawdown": point.drawdown_frac}
-    )  # fmt: skip
+        [
+            {
+                "at": p.at.isoformat(),
+                "equity": str(p.equity),
+                "benchmark": None if p.benchmark is None else str(p.benchmark),
+                "drawdown": p.drawdown_frac,
+            }
+            for p in points
+        ]
+    )
 
 
-async def newest_bar(desk: Desk, symbol: str) -> str | None:
-    """The last bar of a symbol, as the API writes it."""
-    interval: Interval = desk.policy.interval
-    frame = await desk.reads.bars(symbol, interval, start=None, until=desk.status().now, limit=1)
-    if not frame.height:
-        return None
-    row = frame.row(0, named=True)
-    return json.dumps({k: v.isoformat() if k in {"opened_at", "closed_at"} else v for k, v in row.items()})
+async def _new_bars(desk: Desk, symbol: str, told: "Told", *, since: datetime) -> str:
+    """The bars of a symbol since the last message, as the API writes them, and what is drawn over them now."""
+    interval = desk.policy.interval
+    start = min(told.until or since, since) - interval.length
+    now = desk.status().now
+    frame = await desk.reads.bars(symbol, interval, start=None, until=now, limit=BARS_MAX)
+    closes = frame["close"].to_list()
+    fresh = frame.filter(pl.col("opened_at") >= start)
+    frame = fresh if fresh.height else frame.tail(1)
+    if frame.height:
+        told.until = frame["opened_at"][-1]
+    times = ("opened_at", "closed_at")
+    bars = [{k: v.isoformat() if k in times else v for k, v in row.items()} for row in frame.iter_rows(named=True)]
+    return json.dumps({"bars": bars, "marks": await chart_marks(desk, symbol, closes=closes)})
+
+
+class Told:
+    """How far a reader's chart has been told; lives as long as their stream."""
+
+    def __init__(self) -> None:
+        self.until: datetime | None = None

@@ -18,8 +18,8 @@ Number = Decimal | float | int
 
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 QUANTITY_DECIMALS = 8
-PRICE_DECIMALS_MIN, PRICE_DECIMALS_MAX = 2, 6
-"""Decimals of a price that has no tick: cents at least, six at most."""
+PRICE_DECIMALS = ((10, 2), (1, 4), (0, 6))
+"""Most decimals of a price that has no tick, from which price on; it has cents at least."""
 
 _ZERO = Decimal(0)
 
@@ -60,12 +60,13 @@ def multiple(value: Number) -> str:
 
 
 def price(value: Number, *, tick: Decimal | None = None) -> str:
-    """A price with the decimals of its tick; without a tick, as many as it has, between two and six."""
+    """A price with the decimals of its tick; without a tick, as many as it has, within limits."""
     amount = exact(value)
     source = amount if tick is None else tick
     decimals = max(0, -_exponent(source.normalize()))
     if tick is None:
-        decimals = min(max(decimals, PRICE_DECIMALS_MIN), PRICE_DECIMALS_MAX)
+        most = next(digits for least, digits in PRICE_DECIMALS if abs(amount) >= least)
+        decimals = min(max(decimals, 2), most)
     return num(amount, decimals)
 
 

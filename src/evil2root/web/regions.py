@@ -83,7 +83,7 @@ POSITIONS = Region(
     what="The positions could not be read", meanwhile=GOES_ON,
 )  # fmt: skip
 HEALTH = Region(
-    name="health", topics=frozenset({"health"}), build=_health, what="The state of the system could not be read",
+    name="health", topics=frozenset({"health", "equity"}), build=_health, what="The state of the system could not be read",
     meanwhile="The database may not answer just now. " + GOES_ON,
 )  # fmt: skip
 OVERVIEW = (

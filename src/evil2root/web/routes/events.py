@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Request
+from fastapi import APIRouter, Header, HTTPException, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from evil2root.web.deps import DeskDep, caller_of, csrf_of
@@ -18,6 +18,7 @@ HEADERS = {"X-Accel-Buffering": "no"}
 @router.get("/events")
 async def events(  # noqa: PLR0913 - what the page asks for
     request: Request, desk: DeskDep, topics: str = "", page: str = "overview", symbol: str = "",
+    since: Annotated[int | None, Query(ge=0, description="The newest change the page may already show.")] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:  # fmt: skip
     """Tell what changes on the topics asked for, all of them when none is named."""
@@ -25,7 +26,8 @@ async def events(  # noqa: PLR0913 - what the page asks for
     if asked - TOPICS:
         known = ", ".join(sorted(TOPICS))
         raise HTTPException(422, f"{', '.join(sorted(asked - TOPICS))[:80]} is no topic; known are {known}.")
-    since = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else None
+    if last_event_id is not None and last_event_id.isdecimal():
+        since = int(last_event_id)
     listener = Listener(
         page=page, topics=asked or TOPICS, subject=symbol, identity=caller_of(request), csrf=csrf_of(request)
     )

@@ -130,7 +130,7 @@ async def decision_page(desk: Desk, decision: Decision) -> DecisionPage:
         provenance=_provenance(decision, place),
         features=tuple(
             (name, "not yet" if v is None else f"{v:.6g}".replace("-", f.MINUS))
-            for name, v in decision.features.items()
+            for name, v in sorted(decision.features.items())
         ),
         json_url=f"/api/v1/decisions/{decision.id}",
         symbol=decision.symbol,

@@ -115,5 +115,10 @@ def _marks(desk: Desk, decision: Decision, fate: Fate) -> str:
     if not marks and decision.side is not None:
         marks = [{"at": decision.bar.opened_at.isoformat(), "side": decision.side.value, "tone": "flat", "text": ""}]
     return json.dumps(
-        {"trades": marks, "position": levels, "precision": precision(desk, decision.symbol), "hasVolume": False}
+        {
+            "trades": marks,
+            "position": levels,
+            "precision": precision(desk, decision.symbol, decision.bar.close),
+            "hasVolume": False,
+        }
     )

@@ -140,7 +140,7 @@ def _stats(facts: CurveFacts | None, equity: Decimal, status: Status, place: Pla
     if facts is not None and facts.sharpe is not None:
         sharpe = Delta(text=f.num(facts.sharpe.value), tone="flat")
         width = f"±{f.num(facts.sharpe.half_width, 1)}"
-    days = f"Sharpe, {facts.days:,} days" if facts is not None and facts.sharpe is not None else "Sharpe"
+    days = f"Sharpe, {facts.days:,} d" if facts is not None and facts.sharpe is not None else "Sharpe"
     return (
         Stat(label=since, value=total, hint="Equity over what was put in, less one"),
         Stat(label="Ahead of buy and hold", value=lead,

@@ -133,8 +133,13 @@ def shell(  # noqa: PLR0913 - the parts of the frame
         choices=halt_choices(desk, place),
         banner=_banner(desk, status, place),
         notice=notice,
-        stream=f"/events?page={page}&topics={topics}&symbol={f.path(subject)}" if topics else "",
+        stream=_stream(desk, page, topics, subject) if topics else "",
     )
+
+
+def _stream(desk: Desk, page: str, topics: str, subject: str) -> str:
+    """Address of the page's stream, from the newest change on that the page may already show."""
+    return f"/events?page={page}&topics={topics}&symbol={f.path(subject)}&since={desk.changes().last}"
 
 
 def halt_choices(desk: Desk, place: Place) -> tuple[HaltChoice, ...]:

@@ -170,7 +170,7 @@ async def symbol_page(desk: Desk, symbol: str, interval: Interval) -> SymbolPage
         previous=f"/symbols/{f.path(order[place_at - 1])}" if place_at > 0 else "",
         next=f"/symbols/{f.path(order[place_at + 1])}" if 0 <= place_at < len(order) - 1 else "",
         bars_url=f"{base}/bars?{asked}", indicators_url=f"{base}/indicators?{asked}",
-        marks=await marks_json(desk, symbol, has_volume=has_volume),
+        marks=json.dumps(await chart_marks(desk, symbol, closes=closes)),
         summary=_summary(symbol, interval, closes, place),
         has_bars=bool(closes), has_volume=has_volume,
         signal=signal_now(desk, newest, place),
@@ -225,8 +225,9 @@ def _bar(row: dict[str, object], symbol: str, place: Place, interval: Interval, 
                    volume=f.big(volume) if has_volume else "")  # fmt: skip
 
 
-async def marks_json(desk: Desk, symbol: str, *, has_volume: bool) -> str:
+async def chart_marks(desk: Desk, symbol: str, *, closes: list[float]) -> dict[str, object]:
     """What the chart draws over the bars: round trips, the open position and its guards."""
+    instrument = desk.policy.instruments.get(symbol)
     trades = await desk.reads.trades(symbol=symbol, limit=MARKS_MAX, cursor=None)
     made: list[dict[str, object]] = []
     for trade in trades.items:
@@ -240,16 +241,19 @@ async def marks_json(desk: Desk, symbol: str, *, has_volume: bool) -> str:
     position = None
     if held is not None:
         position = {"entry": float(held.average_price), "stop": _number(held.stop), "target": _number(held.target)}
-    return json.dumps(
-        {"trades": made, "position": position, "precision": precision(desk, symbol), "hasVolume": has_volume}
-    )
+    return {
+        "trades": made,
+        "position": position,
+        "precision": precision(desk, symbol, closes[-1] if closes else None),
+        "hasVolume": instrument is None or instrument.has_volume,
+    }
 
 
-def precision(desk: Desk, symbol: str) -> int:
-    """Decimals of a price on the chart."""
+def precision(desk: Desk, symbol: str, last: float | None) -> int:
+    """Decimals of a price on the chart: those of the tick; without one, by how large the price is."""
     instrument = desk.policy.instruments.get(symbol)
     if instrument is None or instrument.tick is None:
-        return 2
+        return 2 if last is None or last >= 10 else 4
     exponent = instrument.tick.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 2
 

@@ -1,5 +1,6 @@
 """Is it healthy? The strip on the overview and the page of its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evil2root.domain.risk.breaker import BreakerState
@@ -42,6 +43,8 @@ class SymbolFresh:
     first: f.Moment
     last: f.Moment
     source: str
+    source_title: str
+    """The whole of it; the source names where it lies, what it is and for which dates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +124,12 @@ def _validation(desk: Desk) -> Service:
 def _database(health: DatabaseHealth) -> Service:
     return Service(
         name="Database", state="ok", headline=f"{health.round_trip_ms:.1f} ms",
-        detail=f"{health.version}, {f.size(health.size_bytes)}",
+        detail=f"{_named(health.version)}, {f.size(health.size_bytes)}",
     )  # fmt: skip
+
+
+def _named(version: str) -> str:
+    return f"PostgreSQL {version}" if version[:1].isdigit() else version
 
 
 def _engine(status: Status) -> Service:
@@ -147,7 +154,8 @@ async def system_page(desk: Desk) -> SystemPage:
             Fact(label="Policy", value=desk.policy.digest[:16] or "none", is_code=True),
             Fact(label="Started", value=place.stamp(status.started_at).title),
             Fact(label="Engine's time", value=place.stamp(status.now).title),
-            Fact(label="Market data", value=feed.source + (f", {feed.origin}" if feed.origin else "")),
+            Fact(label="Market data", value=feed.source),
+            Fact(label="Recorded history", value=feed.origin or "none"),
             Fact(label="Replay speed", value=f"{feed.speed:g} bars a second" if feed.speed else "as it comes"),
             Fact(label="Decisions so far", value=f"{status.carry.decisions:,}"),
         ),
@@ -164,8 +172,10 @@ def _verdict(status: Status) -> Badge:
 
 
 def _flat(settings: object, prefix: str = "") -> list[tuple[str, object]]:
-    if not isinstance(settings, dict):
+    if not isinstance(settings, Mapping):
         return [(prefix, settings)]
+    if settings.keys() == {"value", "origin"}:
+        return [(prefix, f"{_shown(settings['value'])} ({settings['origin']})")]
     return [pair for name, value in settings.items() for pair in _flat(value, f"{prefix}.{name}" if prefix else name)]
 
 
@@ -184,7 +194,8 @@ async def freshness(desk: Desk) -> tuple[SymbolFresh, ...]:
     rows = await desk.reads.symbols(until=status.now)
     return tuple(
         SymbolFresh(symbol=r.symbol, interval=r.interval.value, bars=f"{r.bars:,}", first=place.day(r.first),
-                    last=place.day(r.last), source=r.source)
+                    last=place.day(r.last), source=r.source.partition(":")[0],
+            source_title=r.source)
         for r in rows
     )  # fmt: skip
 

@@ -70,7 +70,8 @@ export function candles(chart, bars, precision) {
     priceLineVisible: false, lastValueVisible: false,
     priceFormat: { type: "price", precision, minMove: 10 ** -precision },
   });
-  series.setData(bars);
+  // The library rewrites the times of what it is given.
+  series.setData(bars.map((bar) => ({ ...bar })));
   return series;
 }
 

@@ -59,15 +59,17 @@ export function draw(el, data) {
   return {
     chart,
     period: show,
-    /** A new point from the live stream. */
-    update(point) {
-      const fresh = row(point, data.daily);
-      const last = data.rows.at(-1);
-      if (last && fresh.time < last.time) return;
-      if (last && fresh.time === last.time) data.rows[data.rows.length - 1] = fresh; else data.rows.push(fresh);
-      line.update({ time: fresh.time, value: fresh.equity });
-      if (fresh.benchmark !== null) bench.update({ time: fresh.time, value: fresh.benchmark });
-      fall.update({ time: fresh.time, value: fresh.drawdown });
+    /** Points from the live stream, oldest first. */
+    update(points) {
+      for (const point of points) {
+        const fresh = row(point, data.daily);
+        const last = data.rows.at(-1);
+        if (last && fresh.time < last.time) continue;
+        if (last && fresh.time === last.time) data.rows[data.rows.length - 1] = fresh; else data.rows.push(fresh);
+        line.update({ time: fresh.time, value: fresh.equity });
+        if (fresh.benchmark !== null) bench.update({ time: fresh.time, value: fresh.benchmark });
+        fall.update({ time: fresh.time, value: fresh.drawdown });
+      }
       if (period() === "All") chart.timeScale().fitContent();
     },
   };

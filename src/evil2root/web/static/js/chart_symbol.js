@@ -50,12 +50,18 @@ function volume(chart, data, grow) {
   grow.push((_time, bar) => series.update(one(bar)));
 }
 
-function bands(line, data) {
+function bands(line, data, grow) {
   const edge = { color: color("c3", 0.4), lineWidth: 1, autoscaleInfoProvider: () => null };
   const up = line("bb_upper", "c3", 0, edge);
   line("bb_lower", "c3", 0, edge);
-  const low = data.lines.get("bb_lower") ?? new Map();
-  up.attachPrimitive(new Band(points(data, "bb_upper").filter((p) => low.has(p.time)).map((p) => ({ time: p.time, hi: p.value, lo: low.get(p.time) })), color("c3", 0.05)));
+  const [high, low] = [data.lines.get("bb_upper") ?? new Map(), data.lines.get("bb_lower") ?? new Map()];
+  const rows = points(data, "bb_upper").filter((p) => low.has(p.time)).map((p) => ({ time: p.time, hi: p.value, lo: low.get(p.time) }));
+  up.attachPrimitive(new Band(rows, color("c3", 0.05)));
+  grow.push((time) => {
+    if (!high.has(time) || !low.has(time)) return;
+    if (rows.at(-1)?.time === time) rows.pop();
+    rows.push({ time, hi: high.get(time), lo: low.get(time) });
+  });
 }
 
 function marks(price, data, narrow) {
@@ -100,7 +106,7 @@ export function draw(el, data) {
   const grow = [];
   const line = lines(chart, data, grow);
   if (data.hasVolume) volume(chart, data, grow);
-  if (pressed("bb")) bands(line, data);
+  if (pressed("bb")) bands(line, data, grow);
   if (pressed("ema")) {
     line("ema_50", "c2", 0, { color: color("c2", 0.6) });
     line("ema_20", "c2");
@@ -121,19 +127,25 @@ export function draw(el, data) {
 
   return {
     chart, price, show,
-    /** A bar from the live stream; its indicators are asked for. */
-    async update(raw) {
-      const bar = toBar(raw, data.daily);
-      const last = data.bars.at(-1);
-      if (last && bar.time < last.time) return;
-      if (last && bar.time === last.time) data.bars[data.bars.length - 1] = bar; else data.bars.push(bar);
-      byTime.set(bar.time, bar);
-      keep(data, await json(el.dataset.indicators.replace(/limit=\d+/, "limit=2")));
-      price.update(bar);
-      for (const add of grow) add(bar.time, bar);
+    /** Bars from the live stream, oldest first; their indicators are asked for. Says whether to draw anew. */
+    async update({ bars, marks: now }) {
+      const changed = JSON.stringify([data.trades, data.position]) !== JSON.stringify([now.trades, now.position]);
+      Object.assign(data, now);
+      const fresh = bars.map((raw) => toBar(raw, data.daily)).filter((bar) => !data.bars.length || bar.time >= data.bars.at(-1).time);
+      if (!fresh.length) return changed;
+      keep(data, await json(el.dataset.indicators.replace(/limit=\d+/, `limit=${fresh.length + 1}`)));
+      for (const bar of fresh) {
+        const last = data.bars.at(-1);
+        if (last && bar.time < last.time) continue;
+        if (last && bar.time === last.time) data.bars[data.bars.length - 1] = bar; else data.bars.push(bar);
+        byTime.set(bar.time, bar);
+        price.update({ ...bar });
+        for (const add of grow) add(bar.time, bar);
+      }
       if (tag) price.removePriceLine(tag);
-      tag = lastPrice(price, bar.close);
-      show(bar);
+      tag = lastPrice(price, data.bars.at(-1).close);
+      show(data.bars.at(-1));
+      return changed;
     },
   };
 }
