@@ -1,7 +1,89 @@
-"""Being written."""
+"""Commands on bars: import, export, check."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
+
+from evil2root.cli.console import print_json, run, table, when
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Step = Annotated[str, typer.Option("--interval", help="Bar length: 1m 5m 15m 30m 1h 4h 1d.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands."""
+    data = typer.Typer(no_args_is_help=True, help="Stored bars.", rich_markup_mode=None)
+    data.command("import", epilog="Example: evil2root data import GOOG.csv --symbol GOOG --interval 1d")(data_import)
+    data.command("export", epilog="Example: evil2root data export GOOG --interval 1d -o GOOG.parquet")(data_export)
+    data.command("check", epilog="Example: evil2root data check AAPL --json")(data_check)
+    app.add_typer(data, name="data")
+
+
+def data_import(
+    file: Annotated[Path, typer.Argument(help="CSV with time,open,high,low,close,volume, or Parquet.")],
+    symbol: Annotated[str, typer.Option(help="What the bars are of, as AAPL, BTC-USD or EURUSD=X.")],
+    interval: Step,
+    replace: Annotated[bool, typer.Option("--replace", help="Let differing bars replace the stored ones.")] = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Store the bars of a file, all or none; bars that are there already are not stored twice."""
+    from evil2root.main.storage import take_in  # noqa: PLC0415
+
+    added = run(take_in(file, symbol=symbol, step=interval, replace=replace))
+    if as_json:
+        print_json({"symbol": symbol, "interval": interval, "new": added.new, "same": added.same,
+                    "different": added.different, "replaced": replace, "first_different": added.first_different})  # fmt: skip
+        return
+    typer.echo(f"{added.new} new bars of {symbol} {interval}, {added.same} already there.")
+    if added.different:
+        kept = "were replaced" if replace else "were kept as stored; --replace lets the file win"
+        typer.echo(
+            f"{added.different} bars differ from those stored, first {when(added.first_different, utc=True)}; they {kept}."
+        )
+
+
+def data_export(
+    symbol: Annotated[str, typer.Argument()],
+    interval: Step,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The Parquet file to write.")],
+) -> None:
+    """Write a stored series to a Parquet file: raw prices and their factor."""
+    from evil2root.main.storage import give_out  # noqa: PLC0415
+
+    count = run(give_out(output, symbol=symbol, step=interval))
+    typer.echo(f"{count} bars of {symbol} {interval} written to {output}.")
+
+
+def data_check(
+    symbols: Annotated[list[str] | None, typer.Argument(help="By default all that are stored.")] = None,
+    interval: Annotated[str | None, typer.Option(help="Only this bar length.")] = None,
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Look over stored bars and name what is odd."""
+    from evil2root.main.storage import examine  # noqa: PLC0415
+
+    found = run(examine(symbols or [], step=interval))
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        typer.echo("No bars are stored yet: `evil2root data import FILE --symbol S --interval I`, or `evil2root demo`.")
+        return
+    rows = [
+        (
+            r["symbol"],
+            r["interval"],
+            f"{r['bars']:,}",
+            when(r["first"], utc=True),
+            when(r["last"], utc=True),
+            str(len(r["issues"])),
+        )
+        for r in found
+    ]
+    table(("Symbol", "Interval", "Bars", "First", "Last", "Issues"), rows, right=(2, 5))
+    for r in found:
+        for issue in r["issues"]:
+            typer.echo(
+                f"{r['symbol']} {issue['kind']} {when(issue['start'], utc=True)}: {issue['detail']} ({issue['action']})"
+            )

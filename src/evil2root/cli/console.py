@@ -30,14 +30,18 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
 
 
-def print_json(value: object) -> None:
-    """Print one JSON document: decimals as strings, times RFC 3339 in UTC."""
-    typer.echo(json.dumps(value, default=_plain, indent=2, ensure_ascii=False, allow_nan=False))
+def print_json(value: object, *, decimals_as: type[str] | type[float] = str) -> None:
+    """Print one JSON document: decimals as strings (or as numbers, for reports), times RFC 3339 in UTC."""
+
+    def plain(one: object) -> object:
+        if isinstance(one, Decimal):
+            return format(one, "f") if decimals_as is str else float(one)
+        return _plain(one)
+
+    typer.echo(json.dumps(value, default=plain, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Decimal):
-        return format(value, "f")
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, set | frozenset | tuple):
@@ -61,10 +65,12 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    # Nobody's window limits a pipe.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 1_000)
     made = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, header_style="dim")
     for place, header in enumerate(headers):
-        made.add_column(header, justify="right" if place in right else "left", no_wrap=not console.is_terminal)
+        is_last = place == len(headers) - 1
+        made.add_column(header, justify="right" if place in right else "left", no_wrap=not is_last)
     for row in rows:
         # As text: a symbol or a reason in brackets is not markup.
         made.add_row(*(Text(cell) for cell in row))

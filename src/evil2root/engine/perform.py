@@ -37,9 +37,7 @@ TOPICS: dict[type[do.Action], str] = {
 class Performer:
     """Owns the state; turns the crank and does what comes out. One caller at a time."""
 
-    def __init__(
-        self, *, policy: Policy, journal: Journal, broker: Broker, clock: Clock, changes: ChangeLog
-    ) -> None:
+    def __init__(self, *, policy: Policy, journal: Journal, broker: Broker, clock: Clock, changes: ChangeLog) -> None:
         self.policy = policy
         self.state: State = empty()
         self.trouble = ""

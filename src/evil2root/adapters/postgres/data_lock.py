@@ -38,14 +38,14 @@ class DataDirectoryLock:
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        self._path = data_dir / LOCK_NAME
+        self.path = data_dir / LOCK_NAME
         self._descriptor: int | None = None
 
     def acquire(self, *, role: Role) -> None:
         """Take the lock, waiting for whoever holds it as long as its role deserves."""
         began = time.monotonic()
         while not self._try(role):
-            holder, held_as = self._holder()
+            holder, held_as = self.holder()
             patience = APP_WAIT_S if held_as is Role.APP else COMMAND_WAIT_S
             if time.monotonic() - began > patience:
                 raise DataDirectoryInUse(self._data_dir, pid=holder)
@@ -59,7 +59,7 @@ class DataDirectoryLock:
             self._descriptor = None
 
     def _try(self, role: Role) -> bool:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if not _try_lock(descriptor, fcntl.LOCK_EX):
             os.close(descriptor)
             return False
@@ -68,9 +68,9 @@ class DataDirectoryLock:
         self._descriptor = descriptor
         return True
 
-    def _holder(self) -> tuple[int | None, Role]:
+    def holder(self) -> tuple[int | None, Role]:
         try:
-            named = json.loads(self._path.read_text())
+            named = json.loads(self.path.read_text())
             return int(named["pid"]), Role(named["role"])
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             # The moment between taking the lock and writing the name, or a name cut short by a full disk.
@@ -110,3 +110,17 @@ def _try_lock(descriptor: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def app_runs(data_dir: Path) -> bool:
+    """Tell whether an app holds this data directory now; a short command that does is none."""
+    lock = DataDirectoryLock(data_dir)
+    try:
+        descriptor = os.open(lock.path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        free = _try_lock(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+    return not free and lock.holder()[1] is Role.APP

@@ -1,0 +1,114 @@
+"""What is odd about a stored series. Nothing is changed here: each oddity is named, with what was done about it.
+
+What can't be true (a high below a low, a price of zero, two bars of one time) never gets into the store.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.history import History
+
+GAP_DAILY = timedelta(days=5)
+"""Between two daily bars: a weekend and two holidays take less."""
+GAP_BARS = 3
+"""Missing bars within one day that make a gap."""
+STALE_BARS = 5
+"""Bars in a row with the same close and the same volume."""
+SPIKE_DEVIATIONS = 12.0
+"""Size of a one-bar log return against its median, in robust standard deviations (1.4826 x median deviation)."""
+SPLIT_FRAC = 0.2
+"""Change of the adjusting factor from one bar to the next that is a split, not a dividend."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """One oddity."""
+
+    kind: str
+    """`gap`, `stale`, `spike` or `split`."""
+    start: datetime
+    """Opening of the first bar it concerns."""
+    end: datetime
+    """Opening of the last."""
+    rows: int
+    action: str
+    """`none`: served as it is. `adjusted`: served divided by the factor."""
+    detail: str
+
+
+def issues(history: History) -> list[Issue]:
+    """Name everything odd about a series, oldest first."""
+    found = [*_gaps(history), *_stale(history), *_spikes(history), *_splits(history)]
+    return sorted(found, key=lambda issue: (issue.start, issue.kind))
+
+
+def _gaps(history: History) -> list[Issue]:
+    opened = history.stored["opened_at"].to_list()
+    daily = history.interval is Interval.D1
+    length = history.interval.length
+    found = []
+    for before, after in pairwise(opened):
+        apart = after - before
+        # Within a day only: nights and weekends are the session calendar's business.
+        short = apart > GAP_DAILY if daily else apart > GAP_BARS * length and before.date() == after.date()
+        if short:
+            says = f"{apart} between two bars"
+            found.append(Issue(kind="gap", start=before, end=after, rows=0, action="none", detail=says))
+    return found
+
+
+def _stale(history: History) -> list[Issue]:
+    close, volume = (history.stored[name].to_numpy() for name in ("close", "volume"))
+    opened = history.stored["opened_at"].to_list()
+    found, first = [], 0
+    for row in range(1, len(close) + 1):
+        if row < len(close) and close[row] == close[first] and volume[row] == volume[first]:
+            continue
+        if row - first >= STALE_BARS:
+            says = f"{row - first} bars in a row close at {close[first]:g} on the same volume"
+            found.append(
+                Issue(
+                    kind="stale", start=opened[first], end=opened[row - 1], rows=row - first, action="none", detail=says
+                )
+            )
+        first = row
+    return found
+
+
+def _spikes(history: History) -> list[Issue]:
+    close = history.adjusted["close"].to_numpy()
+    opened = history.stored["opened_at"].to_list()
+    if len(close) < 30:
+        return []
+    returns = np.diff(np.log(close))
+    middle = float(np.median(returns))
+    scale = 1.4826 * float(np.median(np.abs(returns - middle)))
+    if scale == 0:
+        return []
+    rows = np.flatnonzero(np.abs(returns - middle) > SPIKE_DEVIATIONS * scale) + 1
+    return [
+        Issue(
+            kind="spike", start=opened[row], end=opened[row], rows=1, action="none",
+            detail=f"moved {np.expm1(returns[row - 1]):+.1%} in one bar, {abs(returns[row - 1] - middle) / scale:.0f} "
+            "robust deviations",
+        )
+        for row in rows.tolist()
+    ]  # fmt: skip
+
+
+def _splits(history: History) -> list[Issue]:
+    factor = history.stored["factor"].to_numpy()
+    opened = history.stored["opened_at"].to_list()
+    ratio = factor[1:] / factor[:-1]
+    rows = np.flatnonzero(np.abs(np.log(ratio)) > np.log1p(SPLIT_FRAC)) + 1
+    return [
+        Issue(
+            kind="split", start=opened[row], end=opened[row], rows=1, action="adjusted",
+            detail=f"the adjusting factor changes by {ratio[row - 1]:.4g}",
+        )
+        for row in rows.tolist()
+    ]  # fmt: skip

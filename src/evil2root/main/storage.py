@@ -1,0 +1,73 @@
+"""Bars in and out of the database, and how good they are."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from evil2root.adapters.market_data.files import read_history, write_parquet
+from evil2root.adapters.postgres.bars import Added, PostgresBars
+from evil2root.adapters.postgres.reads import PostgresReads
+from evil2root.adapters.system_clock import SystemClock
+from evil2root.domain.core.instrument import require_symbol
+from evil2root.domain.core.timeframe import Interval, interval
+from evil2root.domain.market.history import History
+from evil2root.domain.market.quality import issues
+from evil2root.main.commands import opened
+from evil2root.main.failure import USAGE, Failure
+from evil2root.main.trading import ACCOUNT
+
+
+def _named(symbol: str, step: str) -> tuple[str, Interval]:
+    try:
+        return require_symbol(symbol), interval(step)
+    except ValueError as problem:
+        raise Failure(str(problem), code=USAGE) from problem
+
+
+async def take_in(path: Path, *, symbol: str, step: str, replace: bool) -> Added:
+    """Store the bars of a file: all of them, or none if one can't be taken."""
+    name, length = _named(symbol, step)
+    history = read_history(path, symbol=name, interval=length, now=SystemClock().now())
+    async with opened() as (_, database):
+        return await PostgresBars(database).add(history, replace=replace)
+
+
+async def give_out(path: Path, *, symbol: str, step: str) -> int:
+    """Write a stored series to a Parquet file; how many bars it has."""
+    name, length = _named(symbol, step)
+    async with opened() as (_, database):
+        stored = await PostgresBars(database).stored(name, length)
+    if not stored.height:
+        text = f"There are no {length} bars of {name} to export: `evil2root data check` lists what is stored."
+        raise Failure(text)
+    try:
+        write_parquet(stored, path)
+    except OSError as problem:
+        text = f"{path} can't be written ({problem.strerror}): name a file in a folder you may write to."
+        raise Failure(text) from problem
+    return stored.height
+
+
+async def examine(symbols: Sequence[str], *, step: str | None) -> list[dict[str, Any]]:
+    """Look over stored series; raises `Failure` for a symbol without bars."""
+    wanted = {_named(symbol, step or "1d")[0] for symbol in symbols}
+    length = None if step is None else _named("A", step)[1]
+    async with opened() as (_, database):
+        rows = [
+            row for row in await PostgresReads(database, account=ACCOUNT).symbols(until=None)
+            if (not wanted or row.symbol in wanted) and length in (None, row.interval)
+        ]  # fmt: skip
+        missing = wanted - {row.symbol for row in rows}
+        if missing:
+            text = f"There are no bars of {', '.join(sorted(missing))}: import some with `evil2root data import`."
+            raise Failure(text)
+        found = []
+        for row in rows:
+            stored = await PostgresBars(database).stored(row.symbol, row.interval)
+            history = History(symbol=row.symbol, interval=row.interval, stored=stored, origin=row.source)
+            found.append(
+                {"symbol": row.symbol, "interval": row.interval.value, "bars": row.bars, "first": row.first,
+                 "last": row.last, "source": row.source, "issues": [asdict(one) for one in issues(history)]}
+            )  # fmt: skip
+    return found
