@@ -5,8 +5,8 @@ import os
 import sys
 from typing import Annotated, NoReturn
 
-import click
 import typer
+from typer.exceptions import Abort, Exit, TyperException
 
 from evil2root import __version__
 from evil2root.cli import backtesting, bars, books, desk, people, running
@@ -47,15 +47,13 @@ def main() -> NoReturn:
         sys.argv.insert(1, "--debug")
     debug = "--debug" in sys.argv
     try:
-        sys.exit(app(standalone_mode=False) or 0)
-    except click.exceptions.Exit as done:
+        sys.exit(app(prog_name="evil2root", standalone_mode=False) or 0)
+    except Exit as done:
         sys.exit(done.exit_code)
-    except click.exceptions.NoSuchOption as problem:
-        _end(problem.format_message(), USAGE)
-    except click.exceptions.UsageError as problem:
-        _end(_usage(problem), USAGE)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (Abort, KeyboardInterrupt):
         _end("Interrupted. What was committed stays; nothing was left half-written.", FAILED)
+    except TyperException as problem:
+        _end(_usage(problem), USAGE)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
@@ -69,16 +67,16 @@ def main() -> NoReturn:
         _end(f"{type(problem).__name__}: {problem}. Add --debug to see where.", FAILED)
 
 
-def _usage(problem: click.exceptions.UsageError) -> str:
-    text = problem.format_message()
-    if isinstance(problem, click.exceptions.BadParameter) or problem.ctx is None:
+def _usage(problem: TyperException) -> str:
+    """Say what was wrong with the words of a command, and where its words are listed."""
+    text = str(getattr(problem, "format_message", lambda: problem)())
+    context = getattr(problem, "ctx", None)
+    if context is None:
         return text
-    wrong = text.partition("'")[2].partition("'")[0]
-    command = problem.ctx.command
-    known = list(command.commands) if isinstance(command, click.Group) else []
-    close = difflib.get_close_matches(wrong, known, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"{text}{hint} See `{problem.ctx.command_path} --help`."
+    known = list(getattr(context.command, "commands", {}))
+    close = difflib.get_close_matches(text.partition("'")[2].partition("'")[0], known, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close and "Did you mean" not in text else ""
+    return f"{text.rstrip('.')}.{hint} See `{context.command_path} --help`."
 
 
 def _end(text: str, code: int) -> NoReturn:
