@@ -1,5 +1,4 @@
 import asyncio
-import errno
 import json
 import os
 import shutil
@@ -16,7 +15,7 @@ import asyncpg
 import pytest
 
 from evil2root.adapters.postgres import binaries, server
-from evil2root.adapters.postgres.cluster import Layout, explain, explain_output
+from evil2root.adapters.postgres.cluster import Layout
 from evil2root.adapters.postgres.connection import connected
 from evil2root.adapters.postgres.dsn import plain_dsn
 from evil2root.adapters.postgres.embedded import attach, attach_or_start, embedded_postgres, start
@@ -393,21 +392,3 @@ class TestRefuses:
 
         with pytest.raises(DatabaseUnavailable, match=str(fresh_dir)):
             start(fresh_dir)
-
-    @pytest.mark.parametrize(
-        ("number", "advice"),
-        [
-            (errno.ENOSPC, "is full: free some space"),
-            (errno.EACCES, "cannot be written"),
-            (errno.EIO, "cannot be used"),
-        ],
-    )
-    def test_what_the_file_system_refuses_in_a_sentence(self, number: int, advice: str) -> None:
-        error = OSError(number, os.strerror(number), "/data/postgres.json")
-
-        assert advice in explain(error, Path("/data"))
-
-    def test_a_full_disk_under_the_server_in_a_sentence(self) -> None:
-        words = "2026-01-01 UTC [7] FATAL:  could not write lock file: No space left on device\n"
-
-        assert "The disk that holds /data is full" in explain_output(words, Path("/data"), 1)

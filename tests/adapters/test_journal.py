@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.postgres.engine import make_engine
-from evil2root.adapters.postgres.journal import BooksDisagree, PostgresJournal, StepRefused
+from evil2root.adapters.postgres.journal import BooksDisagree, PostgresJournal
 from evil2root.adapters.postgres.leadership import take_over
 from evil2root.domain.book.orders import MOVES, OrderState
 from evil2root.domain.kernel import actions as do
-from evil2root.domain.kernel.journal import JournalUnavailable
+from evil2root.domain.kernel.journal import JournalUnavailable, StepRefused
 from evil2root.domain.kernel.state import State
 from tests.adapters.kernel_runs import BEGIN, Run, Step, a_run
 

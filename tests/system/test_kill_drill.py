@@ -4,8 +4,10 @@ import asyncio
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -67,7 +69,7 @@ def _patience() -> float:
     return 1.0 if KILLS >= 100 else 3.0
 
 
-async def _books(data_dir: Path) -> Mapping[str, object]:
+async def _books(data_dir: Path) -> Mapping[str, Any]:
     """What the database holds of the account."""
     async with attach_or_start(data_dir) as running:
         connection = await asyncpg.connect(running.dsn.replace("postgresql+asyncpg", "postgresql"))
@@ -89,7 +91,7 @@ async def _books(data_dir: Path) -> Mapping[str, object]:
             await connection.close()
 
 
-def _undisturbed(*, until: object) -> Run:
+def _undisturbed(*, until: datetime) -> Run:
     """The same bars through the backtest, which nobody kills."""
     histories = load_histories(path=None, watchlist=(), interval=Interval.D1, now=SystemClock().now())
     feed = ReplayFeed(histories)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.system.running import Bot, environment, free_port
@@ -72,6 +71,7 @@ def test_stays_small_while_idle(bot: Bot) -> None:
     bot.start()
     assert bot.process is not None
 
-    resident = psutil.Process(bot.process.pid).memory_info().rss / 2**20
+    status = Path(f"/proc/{bot.process.pid}/status").read_text()
+    resident = int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
     assert resident <= IDLE_MB_MAX

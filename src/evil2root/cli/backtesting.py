@@ -1,6 +1,7 @@
 """The backtest command."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,8 +37,12 @@ def backtest(  # noqa: PLR0913 - the options of the command
     """Run a strategy over recorded bars through the live decision code."""
     from evil2root.main import backtests  # noqa: PLC0415
 
+    named = [s.strip() for s in symbols.split(",") if s.strip()]
+    if symbols and not named:
+        text = f"--symbols {symbols!r} names no symbol: write them like --symbols GOOG,MSFT, or leave it out for all."
+        raise Failure(text, code=USAGE)
     asked = backtests.Asked(
-        symbols=[s.strip() for s in symbols.split(",") if s.strip()], interval=interval,
+        symbols=named, interval=interval,
         start=None if start is None else moment(start, option="--start"),
         end=None if end is None else moment(end, option="--end"), strategy=strategy, cash=cash,
         options=_options(settings or []),
@@ -91,7 +96,7 @@ def _tell(found: dict[str, Any], performance: Any) -> None:
         ("Calmar", _num(own.calmar), _num(held and held.calmar)),
         ("Worst drawdown", _pct(own.max_drawdown_frac, sign=False), _pct(held and held.max_drawdown_frac, sign=False)),
         ("Longest under water", _days(own.underwater_longest), _days(held and held.underwater_longest)),
-        ("Time in the market", _pct(performance.time_in_market_frac, sign=False), "100.00%"),
+        ("Time in the market", _pct(performance.time_in_market_frac, sign=False), _pct(held and 1.0, sign=False)),
     ]
     table(("", "Strategy", "Buy and hold"), rows, right=(1, 2))
     t, paid = performance.trades, performance.paid
@@ -99,12 +104,16 @@ def _tell(found: dict[str, Any], performance: Any) -> None:
         f"{t.count} closed trades, {found['open_trades']} open; won {_pct(t.win_rate_frac, sign=False)}, "
         f"profit factor {_num(t.profit_factor)}, expectancy {_money(t.expectancy)} a trade ({_num(t.expectancy_r)} R)."
     )
+    exits = Counter(trade["exit_reason"] for trade in found["trades"]).most_common()
+    if exits:
+        typer.echo(f"Exits: {', '.join(f'{count} by {reason}' for reason, count in exits)}.")
     typer.echo(
         f"Fees {found['fees']:,.2f}, slippage {found['slippage']:,.2f}; "
         f"turnover {_num(paid.turnover_a_year if paid else None)} times equity a year."
     )
     typer.echo(
-        "One path over recorded prices with costs assumed: what it says of the future is little. No profit is promised."
+        "One path over recorded prices, costs assumed, settings not tried on prices they had not seen: "
+        "it says little of the future. No profit is promised."
     )
 
 

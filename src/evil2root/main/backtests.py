@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -211,6 +212,8 @@ def _write(path: Path, text: str) -> None:
         fresh.write_text(text, encoding="utf-8")
         fresh.replace(path)
     except OSError as problem:
+        with suppress(OSError):
+            fresh.unlink()
         says = (
             f"{path} can't be written ({problem.strerror}): name a file in a folder that exists and you may write to."
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from evil2root.adapters.postgres import tables
@@ -24,12 +24,8 @@ from evil2root.domain.book.portfolio import Portfolio
 from evil2root.domain.book.positions import Position
 from evil2root.domain.core.money import ZERO, Money
 from evil2root.domain.kernel import actions as keep
-from evil2root.domain.kernel.journal import JournalUnavailable
+from evil2root.domain.kernel.journal import JournalUnavailable, StepRefused
 from evil2root.domain.kernel.state import Carry, State
-
-
-class StepRefused(JournalUnavailable):
-    """The database refused what was to be written: it breaks an invariant, or somebody else writes this account."""
 
 
 class BooksDisagree(Exception):  # noqa: N818 - named for what is wrong
@@ -151,7 +147,7 @@ def _in_one_line() -> Iterator[None]:
     """Turn the database's errors into the port's, in one line."""
     try:
         yield
-    except IntegrityError as error:
+    except (IntegrityError, DataError, ProgrammingError) as error:
         msg = f"The database refused a step: {first_line(error)}"
         raise StepRefused(msg) from error
     except (SQLAlchemyError, OSError, TimeoutError) as error:

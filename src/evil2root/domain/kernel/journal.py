@@ -11,6 +11,13 @@ class JournalUnavailable(Exception):  # noqa: N818 - named for what is wrong
     """The journal can't be written or read now. Nothing of the step was kept: trading stops until it can."""
 
 
+class StepRefused(Exception):  # noqa: N818 - named for what is wrong
+    """The journal will never take this step: it breaks an invariant, or somebody else writes the account.
+
+    Waiting does not help. The engine stops, and a person looks.
+    """
+
+
 class Journal(Protocol):
     """Keeps steps, whole or not at all.
 

@@ -9,13 +9,16 @@ from itertools import pairwise
 
 import numpy as np
 
+from evil2root.domain.core.instrument import FX_WEEK, NEW_YORK, instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.history import History
 
 GAP_DAILY = timedelta(days=5)
-"""Between two daily bars: a weekend and two holidays take less."""
+"""Between two bars of a market that closes: a weekend and two holidays take less."""
 GAP_BARS = 3
-"""Missing bars within one day that make a gap."""
+"""Bars missing in a row, while the market was open, that make a gap."""
+FX_WEEKEND = timedelta(hours=49)
+"""Friday's close to Sunday's opening, with the hour of a weekend on which the clocks change."""
 STALE_BARS = 5
 """Bars in a row with the same close and the same volume."""
 SPIKE_DEVIATIONS = 12.0
@@ -48,17 +51,26 @@ def issues(history: History) -> list[Issue]:
 
 def _gaps(history: History) -> list[Issue]:
     opened = history.stored["opened_at"].to_list()
-    daily = history.interval is Interval.D1
-    length = history.interval.length
+    session = instrument_for(history.symbol).session
+    daily, few = history.interval is Interval.D1, GAP_BARS * history.interval.length
     found = []
     for before, after in pairwise(opened):
         apart = after - before
-        # Within a day only: nights and weekends are the session calendar's business.
-        short = apart > GAP_DAILY if daily else apart > GAP_BARS * length and before.date() == after.date()
-        if short:
+        if session is NEW_YORK or (session is FX_WEEK and daily):
+            # Which single days were holidays, and which ended early, is not known here.
+            is_gap = apart > GAP_DAILY or (not daily and apart > few and before.date() == after.date())
+        else:
+            shut = FX_WEEKEND if session is FX_WEEK and _week(before) != _week(after) else timedelta(0)
+            is_gap = apart - shut > few
+        if is_gap:
             says = f"{apart} between two bars"
             found.append(Issue(kind="gap", start=before, end=after, rows=0, action="none", detail=says))
     return found
+
+
+def _week(opened: datetime) -> tuple[int, int]:
+    """Year and number of the week, which for currencies opens on Sunday."""
+    return (opened + timedelta(days=1)).isocalendar()[:2]
 
 
 def _stale(history: History) -> list[Issue]:

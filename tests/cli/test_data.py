@@ -1,0 +1,141 @@
+"""`evil2root data` as a user starts it: bars in, out, and looked over."""
+
+HEADER = "time,open,high,low,close,volume\n"
+GOOD = "2024-03-01,10,11,9,10,100\n"
+
+BAD_FILES = {
+    "negative.csv": (HEADER + GOOD + "2024-03-04,10,11,-9,10,100\n", "line 3: low -9.0 is no price"),
+    "nan.csv": (HEADER + GOOD + "2024-03-04,10,11,9,NaN,100\n", "line 3: close 'NaN' is not a finite number"),
+    "crossed.csv": (HEADER + GOOD + "2024-03-04,10,8,9,10,100\n", "line 3: high 8.0 is below the row's low"),
+    "double.csv": (HEADER + GOOD + GOOD, "line 3: opened_at 2024-03-01T14:30:00+00:00 is the same as the row before"),
+    "columns.csv": ("date,open,high,low,close\n2024-03-01,1,1,1,1\n", "has the column 'date'"),
+    "garbage.csv": (bytes(range(256)) * 20, "is not UTF-8 text"),
+    "garbage.parquet": (bytes(range(256)) * 20, "can't be read as Parquet"),
+    "empty.csv": ("", "is empty"),
+    "header.csv": (HEADER, "has no rows"),
+}
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    """A data directory with the raw bars of GOOG stored as TEST; tests only add other symbols to it."""
+    folder = quick_folder()
+    try:
+        done = call(
+            folder, "data", "import", str(goog_as_csv(folder)), "--symbol", "TEST", "--interval", "1d", "--json"
+        )
+        assert (done.code, done.err) == (0, ""), done
+        counts = json.loads(done.out)
+        assert (counts["new"], counts["same"], counts["different"]) == (2148, 0, 0)
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def goog_as_csv(folder: Path) -> Path:
+    """The raw prices with plain dates, as a user would have them."""
+    path = folder / "GOOG.csv"
+    raw = packaged(Interval.D1)["GOOG"].raw
+    raw.select(
+        pl.col("opened_at").dt.convert_time_zone("America/New_York").dt.date().alias("time"),
+        "open", "high", "low", "close", "volume",
+    ).write_csv(path)  # fmt: skip
+    return path
+
+
+def take_in(data_dir: Path, path: Path, *more: str, symbol: str) -> Ended:
+    return call(data_dir, "data", "import", str(path), "--symbol", symbol, "--interval", "1d", *more)
+
+
+@pytest.mark.slow
+def test_imported_bars_give_the_reference_result(data_dir: Path) -> None:
+    rules = ["prices=raw", "fast=10", "slow=30", "stop=0.02", "target=0.04", "pct=0.95", "fee=0.001"]
+    words = [word for rule in rules for word in ("--set", rule)]
+
+    done = call(
+        data_dir, "backtest", "--symbols", "TEST", "--strategy", "sma_cross", "--cash", "10000", *words, "--json"
+    )
+
+    assert (done.code, done.err) == (0, "")
+    found = json.loads(done.out)
+    assert found["final_equity"] == pytest.approx(14601.002132, rel=1e-9)
+    assert (found["closed_trades"], found["bars"]) == (33, 2148)
+
+
+@pytest.mark.slow
+def test_a_second_import_adds_nothing_and_a_differing_bar_stays_unless_replaced(data_dir: Path, tmp_path: Path) -> None:
+    first, other = tmp_path / "first.csv", tmp_path / "other.csv"
+    first.write_text(HEADER + GOOD)
+    other.write_text(HEADER + GOOD.replace(",10,100", ",10.5,100"))
+
+    told = [
+        json.loads(take_in(data_dir, path, "--json", *more, symbol="AGAIN").out)
+        for path, *more in ((first,), (first,), (other,), (first,), (other, "--replace"), (other,))
+    ]
+
+    counts = [(one["new"], one["same"], one["different"]) for one in told]
+    assert counts == [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 1, 0), (0, 0, 1), (0, 1, 0)]
+    assert told[2]["first_different"] == "2024-03-01T14:30:00Z"
+
+
+@pytest.mark.slow
+def test_refuses_bad_files_in_one_line_and_stores_none_of_their_rows(data_dir: Path, tmp_path: Path) -> None:
+    for name, (content, _) in BAD_FILES.items():
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    (tmp_path / "good.csv").write_text(HEADER + GOOD)
+    expected = [(name, "BAD", "1d", 1, says) for name, (_, says) in BAD_FILES.items()] + [
+        ("missing.csv", "BAD", "1d", 1, "is not there"),
+        (".", "BAD", "1d", 1, "is a folder, not a file"),
+        ("good.csv", "BAD", "1h", 1, "is a plain date"),
+        ("good.csv", "B AD", "1d", 2, "'B AD' is not a symbol"),
+        ("good.csv", "BAD", "9d", 2, "'9d' is not an interval"),
+    ]
+
+    ends = call_each(
+        data_dir,
+        [
+            ("data", "import", str(tmp_path / name), "--symbol", symbol, "--interval", step)
+            for name, symbol, step, _, _ in expected
+        ],
+    )
+
+    for (name, _, _, code, says), end in zip(expected, ends, strict=True):
+        assert (end.code, is_one_line(end)) == (code, True), (name, end)
+        assert says in end.err, name
+    stored = call(data_dir, "data", "check", "BAD")
+    assert (stored.code, is_one_line(stored)) == (1, True)
+    assert "There are no bars of BAD" in stored.err
+
+
+@pytest.mark.slow
+def test_exports_what_can_be_imported_again_bit_for_bit(data_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "TEST.parquet"
+
+    out = call(data_dir, "data", "export", "TEST", "--interval", "1d", "-o", str(path))
+    back = take_in(data_dir, path, "--json", symbol="TEST")
+    nothing, nowhere = (
+        call(data_dir, "data", "export", "NOPE", "--interval", "1d", "-o", str(tmp_path / "nope.parquet")),
+        call(data_dir, "data", "export", "TEST", "--interval", "1d", "-o", str(tmp_path / "missing" / "x.parquet")),
+    )
+
+    assert (out.code, out.out) == (0, f"2148 bars of TEST 1d written to {path}.\n")
+    assert json.loads(back.out)["same"] == 2148
+    assert (nothing.code, is_one_line(nothing), nowhere.code, is_one_line(nowhere)) == (1, True, 1, True)
+    assert [one.name for one in tmp_path.iterdir()] == ["TEST.parquet"]
+
+
+@pytest.mark.slow
+def test_check_lists_the_series_with_what_is_odd(data_dir: Path) -> None:
+    done, unknown = (
+        call(data_dir, "data", "check", "TEST", "--json"),
+        call(data_dir, "data", "check", "--interval", "3x"),
+    )
+
+    assert (done.code, done.err) == (0, "")
+    (found,) = json.loads(done.out)
+    assert (found["symbol"], found["interval"], found["bars"]) == ("TEST", "1d", 2148)
+    assert (found["first"], found["last"]) == ("2004-08-19T13:30:00Z", "2013-03-01T14:30:00Z")
+    (issue,) = found["issues"]
+    assert set(issue) == {"kind", "start", "end", "rows", "action", "detail"}
+    assert (issue["kind"], issue["start"], issue["action"]) == ("spike", "2008-04-18T13:30:00Z", "none")
+    assert (unknown.code, is_one_line(unknown)) == (2, True)
