@@ -30,7 +30,7 @@ from evil2root.domain.kernel.events import (
     VerdictArrived,
 )
 from evil2root.domain.kernel.policy import Policy
-from evil2root.domain.kernel.record import Outcome
+from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.domain.kernel.state import State, empty
 from evil2root.domain.kernel.step import step
 from evil2root.domain.market.bars import Bar
@@ -68,17 +68,19 @@ def _silent(done: int, total: int) -> None:
     """Report progress to nobody."""
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 - a run and who listens to it
     policy: Policy,
     frames: Mapping[str, pl.DataFrame],
     *,
     cash: Money,
     start: datetime | None = None,
     progress: Callable[[int, int], None] = _silent,
+    keep: Callable[[Decision], None] | None = None,
 ) -> Run:
     """Run `policy` over whole series of bars (adjusted or raw, as given), deciding from `start` on.
 
-    Bars before `start` only warm the features up. Raises `ValueError` when no bar is left to decide on.
+    Bars before `start` only warm the features up. `keep` is told every decision as it is written down; a decision
+    that waited is told again when it is settled. Raises `ValueError` when no bar is left to decide on.
     """
     series = [
         evidence_series(policy.strategy, frames[symbol], symbol=symbol, interval=policy.interval)
@@ -91,7 +93,7 @@ def backtest(
         msg = f"No bars of {', '.join(policy.instruments)} are left to decide on."
         raise ValueError(msg)
     first = min(one[0].bar.opened_at for one in series if one)
-    book = _Book(policy, cash=cash, at=first)
+    book = _Book(policy, cash=cash, at=first, keep=keep)
     for group in groups(series):
         book.play(group)
         progress(book.run.bars, total)
@@ -101,8 +103,9 @@ def backtest(
 class _Book:
     """The kernel and the venue at work on one run."""
 
-    def __init__(self, policy: Policy, *, cash: Money, at: datetime) -> None:
+    def __init__(self, policy: Policy, *, cash: Money, at: datetime, keep: Callable[[Decision], None] | None) -> None:
         self.policy = policy
+        self.keep = keep
         self.terms = Terms(
             instruments=policy.instruments, costs=policy.costs, target_gap_first=policy.exits.target_gap_first
         )
@@ -182,6 +185,8 @@ class _Book:
             case do.KeepTrade(trade=trade):
                 run.trades.append(trade)
             case do.KeepDecision(decision=decision):
+                if self.keep is not None:
+                    self.keep(decision)
                 before = run.decided.get(decision.id)
                 if before is not None:
                     run.outcomes[before] -= 1

@@ -99,7 +99,7 @@ def _trail(turn: Turn, position: Position, evidence: Evidence) -> None:
     put_position(turn, moved)
     if moved.stop != position.stop:
         for order in turn.state.of_symbol(position.symbol):
-            if order.leg is Leg.STOP and order.kind is OrderKind.STOP:
+            if order.leg is Leg.STOP and order.kind is OrderKind.STOP and turn.state.wants(order):
                 changed = replace(order, price=moved.stop, reason="trailing", updated_at=turn.at)
                 turn.put_order(changed)
                 turn.do(KeepOrder(order=changed), Amend(order=changed))

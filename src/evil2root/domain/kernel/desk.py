@@ -93,7 +93,7 @@ def stop_move_asked(turn: Turn, event: StopMoveAsked) -> None:
     turn.do(KeepPosition(symbol=event.symbol, position=moved))
     for order in turn.state.of_symbol(event.symbol):
         price = {Leg.STOP: event.stop, Leg.TARGET: event.target}.get(order.leg)
-        if price is not None and order.price is not None:
+        if price is not None and order.price is not None and turn.state.wants(order):
             _amend(turn, replace(order, price=price, updated_at=event.at))
     turn.do(Reply(done=True, says=f"{event.symbol}: stop {moved.stop}, target {moved.target}."))
 

@@ -84,7 +84,7 @@ def _reduce(turn: Turn, order: Order, fill: Fill, position: Position) -> None:
             continue
         if left is None:
             cancel(turn, other, why="the position is closed")
-        elif other.is_guard:
+        elif other.is_guard and turn.state.wants(other):
             _resize(turn, other, left, other.price)
 
 
@@ -100,7 +100,8 @@ def _enlarge(turn: Turn, order: Order, fill: Fill, before: Position | None) -> N
     position = replace(position, stop=stop, target=target, initial_stop=stop if before is None else before.initial_stop)
     _put(turn, fill.symbol, position)
     for leg, kind, price in ((Leg.STOP, OrderKind.STOP, stop), (Leg.TARGET, OrderKind.TARGET, target)):
-        guard = next((o for o in turn.state.of_symbol(fill.symbol) if o.leg is leg), None)
+        # A guard that is being canceled guards nothing any more: a fill that crossed the cancel gets a new one.
+        guard = next((o for o in turn.state.of_symbol(fill.symbol) if o.leg is leg and turn.state.wants(o)), None)
         if price is None:
             continue
         if guard is None:
@@ -113,7 +114,7 @@ def _guard(  # noqa: PLR0913 - the parts of an order
     turn: Turn, entry: Order, fill: Fill, position: Position, leg: Leg, kind: OrderKind, price: Price
 ) -> None:
     name = client_order_id(
-        account=entry.account, strategy=entry.strategy, symbol=entry.symbol, bar=entry.bar_at, leg=leg.value,
+        account=entry.account, strategy=entry.strategy, symbol=entry.symbol, bar=entry.bar_at, leg=f"{leg.value}:{fill.execution_id}",
         attempt=entry.attempt,
     )  # fmt: skip
     # One instant after the fill: the bar that filled the entry at its open is then too early, the next one is not.

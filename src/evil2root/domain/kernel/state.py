@@ -57,6 +57,11 @@ class State:
         """Open orders of one symbol."""
         return [o for o in self.orders.values() if o.symbol == symbol]
 
+    def wants(self, order: Order) -> bool:
+        """Is an order open, and neither being canceled nor to be canceled once it is accepted?"""
+        going = order.state is OrderState.CANCEL_SENT or order.client_order_id in self.to_cancel
+        return order.is_open and not going
+
     def is_entering(self, symbol: str) -> bool:
         """Is an entry for the symbol working, or waiting for its verdict or its open?"""
         return any(o.leg is Leg.ENTRY for o in self.of_symbol(symbol)) or any(
