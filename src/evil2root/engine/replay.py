@@ -103,7 +103,9 @@ def backtest(  # noqa: PLR0913 - a run and who listens to it
 class _Book:
     """The kernel and the venue at work on one run."""
 
-    def __init__(self, policy: Policy, *, cash: Money, at: datetime, keep: Callable[[Decision], None] | None) -> None:
+    def __init__(
+        self, policy: Policy, *, cash: Money, at: datetime, keep: Callable[[Decision], None] | None = None
+    ) -> None:
         self.policy = policy
         self.keep = keep
         self.terms = Terms(
