@@ -63,7 +63,7 @@ def test_the_libraries_speak_through_the_same_door() -> None:
     stream = io.StringIO()
     set_up_logs(style="json", level="info", stream=stream)
 
-    logging.getLogger("uvicorn.error").info("Started on %s", "127.0.0.1")
+    logging.getLogger("uvicorn.error").warning("Started on %s", "127.0.0.1")
     logging.getLogger("httpx").info("HTTP Request: GET /bot1:abc")
     logging.getLogger("uvicorn.access").info("GET /")
 
