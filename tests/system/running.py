@@ -94,12 +94,3 @@ class Bot:
             [sys.executable, "-m", "evil2root", *words], env=environment(self.data_dir, **self.settings),
             cwd=self.data_dir.parent, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
-
-    def signed_in(self) -> httpx.Client:
-        """A browser's worth of session: signed in as the admin, with the token its forms carry."""
-        client = httpx.Client(base_url=self.address, timeout=10)
-        page = client.get("/login")
-        token = page.text.split('name="csrf_token"', 1)[1].split('value="', 1)[1].split('"', 1)[0]
-        answer = client.post("/login", data={"name": "admin", "password": PASSWORD, "csrf_token": token})
-        assert answer.status_code == 303, answer.text
-        return client
