@@ -55,13 +55,13 @@ async def test_no_kill_loses_or_doubles_an_order(bot: Bot) -> None:
     books = await _books(bot.data_dir)
 
     assert verified.returncode == 0, verified.stderr
-    assert max(restarts) <= READY_WITHIN_S * _patience(), restarts
     told = _undisturbed(until=books["closed_at"])
     assert books["fills"] == [(f.execution_id, f.symbol, f.side.value, f.quantity, f.price, f.fee) for f in told.fills]
     assert books["orders"] == {o.client_order_id: o.quantity for o in told.orders.values()}
     assert books["decisions"] == len(told.decided)
     assert books["equity"] == told.points[-1].equity
     assert len(books["fills"]) > KILLS
+    assert max(restarts) <= READY_WITHIN_S * _patience(), sorted(restarts)[-5:]
 
 
 def _patience() -> float:
