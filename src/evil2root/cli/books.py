@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from evil2root.cli.console import FAILED, USAGE, Failure, print_json, run, table, when
+from evil2root.cli.console import FAILED, USAGE, Failure, print_json, run, say, table, when
+from evil2root.cli.telling import in_full, in_short
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Utc = Annotated[bool, typer.Option("--utc", help="Show times in UTC.")]
 Symbol = Annotated[str | None, typer.Option("--symbol", help="Only this symbol.")]
+Id = Annotated[str, typer.Argument(metavar="ID")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many, newest first.")]
 
 
@@ -67,15 +69,15 @@ def decisions_list(
     _table_or(("Decision", "At", "Symbol", "Wants", "Fused", "Outcome", "Why"), cells, right=(4,))
 
 
-def decisions_show(decision_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:  # noqa: FBT002
+def decisions_show(decision_id: Id, as_json: AsJson = False, utc: Utc = False) -> None:  # noqa: FBT002
     """Show one decision whole."""
     from evil2root.main import lookups  # noqa: PLC0415
 
-    found, fate = run(lookups.decision(decision_id))
+    told = run(lookups.decision(decision_id))
     if as_json:
-        print_json(lookups.as_json(found))
+        print_json(lookups.as_json(told.decision))
     else:
-        typer.echo(_explained(found, fate, utc=False))
+        typer.echo(in_full(told.decision, told.fate, told.mark, utc=utc))
 
 
 def decisions_why(
@@ -84,23 +86,27 @@ def decisions_why(
         str | None, typer.Option(help="The latest decision at or before this time (RFC 3339 or a date).")
     ] = None,
     as_json: AsJson = False,  # noqa: FBT002
+    utc: Utc = False,  # noqa: FBT002
 ) -> None:
     """Say why something was done, or nothing, in a symbol."""
     from evil2root.main import lookups  # noqa: PLC0415
 
-    found, fate = run(lookups.latest(symbol, at=None if at is None else moment(at, option="--at")))
+    told = run(lookups.latest(symbol, at=None if at is None else moment(at, option="--at")))
     if as_json:
-        print_json(lookups.as_json(found))
+        print_json(lookups.as_json(told.decision))
     else:
-        typer.echo(_explained(found, fate, utc=False))
+        typer.echo(in_full(told.decision, told.fate, told.mark, utc=utc))
 
 
-def explain(decision_id: Annotated[str, typer.Argument(metavar="ID")], utc: Utc = False) -> None:  # noqa: FBT002
+def explain(decision_id: Id, as_json: AsJson = False, utc: Utc = False) -> None:  # noqa: FBT002
     """Explain a decision in a few lines, from its stored facts."""
     from evil2root.main import lookups  # noqa: PLC0415
 
-    found, fate = run(lookups.decision(decision_id))
-    typer.echo(_explained(found, fate, utc=utc))
+    told = run(lookups.decision(decision_id))
+    if as_json:
+        print_json(lookups.as_json(told.decision))
+    else:
+        typer.echo(in_short(told.decision, told.fate, told.mark, utc=utc))
 
 
 def replay(
@@ -124,6 +130,9 @@ def replay(
             for d in result["differences"]:
                 typer.echo(f"{decision_id} {d['field']}: stored {d['stored']}, recomputed {d['recomputed']}")
         if not result["identical"]:
+            say(
+                f"{decision_id} is not what its stored bars give: `evil2root ledger verify` checks the rest of the books."
+            )
             raise typer.Exit(FAILED)
         return
     total, different = run(lookups.replay_all(_progress))
@@ -204,8 +213,8 @@ def positions_list(as_json: AsJson = False, utc: Utc = False) -> None:  # noqa: 
         print_json(rows)
         return
     cells = [
-        (r["symbol"], str(r["quantity"]), str(r["average_price"]), str(r["last"]), f"{r['unrealised']:+.2f}",
-         str(r["stop"] or "none"), str(r["target"] or "none"), when(r["opened_at"], utc=utc), r["decision_id"])
+        (r["symbol"], r["quantity"], r["average_price"], r["mark"], r["unrealised"], r["stop"] or "none",
+         r["target"] or "none", _time(r["opened_at"], utc=utc), r["decision_id"])
         for r in rows
     ]  # fmt: skip
     headers = ("Symbol", "Quantity", "Entry", "Last", "P&L", "Stop", "Target", "Opened", "Decision")
@@ -222,9 +231,9 @@ def status(as_json: AsJson = False, utc: Utc = False) -> None:  # noqa: FBT002
     elif found is None:
         typer.echo("Nothing has been traded here yet. Try: evil2root demo")
     else:
-        halted = f"entries stopped ({found['reason']})" if found["breaker"] != "ACTIVE" else "entries allowed"
-        typer.echo(f"Equity      {found['equity']:.2f}, cash {found['cash']:.2f}, {found['positions']} positions")
-        typer.echo(f"Trading     {halted}")
+        typer.echo(f"App         {_app(found)}")
+        typer.echo(f"Equity      {found['equity']:,.2f}, cash {found['cash']:,.2f}, {found['positions']} positions")
+        typer.echo(f"Trading     {_switch(found)}")
         typer.echo(f"Decisions   {found['decisions']}, the last at {when(found['worked_through'], utc=utc)}")
 
 
@@ -232,15 +241,19 @@ def ledger_verify(as_json: AsJson = False) -> None:  # noqa: FBT002
     """Recompute every balance and invariant from the journal; exit 1 names the first breach."""
     from evil2root.main import lookups  # noqa: PLC0415
 
-    breach = run(lookups.verify())
+    breach, counts = run(lookups.verify())
     if as_json:
         named = None if breach is None else {"table": breach.table, "row": breach.row, "says": breach.says}
         print_json({"holds": breach is None, "breach": named})
     elif breach is None:
-        typer.echo("Every balance and invariant of the journal holds.")
+        rows = ", ".join(
+            f"{count:,} {name.replace('_log', ' lines').replace('_', ' ')}" for name, count in counts.items()
+        )
+        typer.echo(f"Every balance and invariant of the journal holds: {rows}.")
     else:
         typer.echo(f"{breach.table} {breach.row}: {breach.says}")
     if breach is not None:
+        say("The books can't be trusted: `evil2root halt`, then look at that row.")
         raise typer.Exit(FAILED)
 
 
@@ -254,51 +267,20 @@ def moment(text: str, *, option: str) -> datetime:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
-def _explained(found: Any, fate: Any, *, utc: bool) -> str:
-    """Tell a decision in a few lines."""
-    view = found.view
-    lines = [
-        f"{found.id}: {_headline(found, fate)}",
-        f"  When      {when(found.at, utc=utc)}, {found.strategy}, {found.interval} bar",
-    ]
-    if view is not None:
-        lines.append(
-            f"  Signals   {view.agreeing} of {view.speaking} agree, fused {view.score:+.3f}, P(up) {view.p_up:.3f}"
-        )
-    lines += [f"            {s.source}: {s.reason}" for s in found.sources]
-    lines.append(f"  Wanted    {found.why}")
-    if found.verdict is not None:
-        lines.append(f"  Checks    {found.verdict.ruling}, confidence {found.verdict.confidence:.3f}")
-        lines += [f"            {f.name} {f.score:.2f}: {f.reason}" for f in found.verdict.factors]
-    lines += [
-        f"  {'Size' if n == 0 else '':<9} {s.label}: {s.detail}{' = ' + format(s.quantity, '.8g') if s.quantity is not None else ''}"
-        f"{'  (binds)' if s.binds else ''}"
-        for n, s in enumerate(found.sizing)
-    ]
-    lines += [f"  Limit     {c.name}: {c.value:.6g} against {c.limit:.6g}, broken" for c in found.checks if not c.holds]
-    for order in fate.orders:
-        price = order.average_price if order.average_price is not None else order.price
-        lines.append(
-            f"  Order     {order.side} {order.quantity} {order.symbol} ({order.leg}) {order.state}, {price or 'market'}"
-        )
-    if fate.trade is not None:
-        r = f", {fate.trade.r:+.2f}R" if fate.trade.r is not None else ""
-        lines.append(f"  Outcome   {fate.trade.pnl:+.2f}{r}, {fate.trade.exit_reason} at {fate.trade.exit_price:.8g}")
-    elif fate.position is not None:
-        lines.append(f"  Outcome   still open: {fate.position.quantity} at {fate.position.average_price:.8g}")
-    if found.why_not is not None:
-        lines.append(f"  Why not   {found.why_not}")
-    return "\n".join(lines)
+def _app(found: dict[str, Any]) -> str:
+    match found["app_running"]:
+        case True:
+            return f"runs on {found['data_dir']}"
+        case False:
+            return f"does not run on {found['data_dir']}: `evil2root serve` starts it"
+        case _:
+            return "unknown: the database is shared, ask /readyz"
 
 
-def _headline(found: Any, fate: Any) -> str:
-    if found.outcome == "exit_ordered":
-        return f"close {found.symbol} [paper]"
-    if found.wants == "enter":
-        sized = next((o for o in fate.orders if o.leg == "entry"), None)
-        size = f"{sized.quantity} " if sized is not None else ""
-        return f"{found.side} {size}{found.symbol}, {found.outcome.replace('_', ' ')} [paper]"
-    return f"nothing done in {found.symbol}, {found.outcome.replace('_', ' ')}"
+def _switch(found: dict[str, Any]) -> str:
+    if found["breaker"] == "ACTIVE":
+        return "entries allowed"
+    return f"entries stopped ({found['breaker']}) by {found['by'] or 'the rules'}: {found['reason']}"
 
 
 def _time(text: str, *, utc: bool) -> str:

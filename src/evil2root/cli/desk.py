@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from evil2root.cli.console import run
+from evil2root.cli.console import Failure, run
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -14,7 +14,7 @@ def add_to(app: typer.Typer) -> None:
     """Add this group's commands."""
     app.command(epilog="Example: evil2root halt --reason 'odd prices'")(halt)
     app.command(epilog="Example: evil2root resume --reason 'prices are back'")(resume)
-    app.command(epilog="Example: evil2root close AAPL")(close)
+    app.command(epilog="Example: evil2root close AAPL --quantity 10")(close)
 
 
 def halt(
@@ -52,5 +52,6 @@ def close(
 
 def _sure(question: str, *, yes: bool) -> None:
     """Ask whoever sits there; a script said it by calling."""
-    if not yes and sys.stdin.isatty():
-        typer.confirm(question, abort=True, err=True)
+    if not yes and sys.stdin.isatty() and not typer.confirm(question, err=True):
+        text = "Nothing was done."
+        raise Failure(text)

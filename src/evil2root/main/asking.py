@@ -1,16 +1,18 @@
 """What a command asks of a running app, and what it can do when none runs."""
 
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 from evil2root.adapters.postgres.data_lock import app_runs
-from evil2root.adapters.postgres.desk_queue import PostgresDeskQueue
+from evil2root.adapters.postgres.desk_queue import UNTAKEN, PostgresDeskQueue
 from evil2root.adapters.postgres.embedded import attach
 from evil2root.adapters.postgres.engine import make_engine
+from evil2root.adapters.postgres.errors import DatabaseUnavailable
 from evil2root.domain.kernel.actions import Reply
 from evil2root.main.database import open_database
-from evil2root.main.failure import Failure
+from evil2root.main.failure import USAGE, Failure
 from evil2root.main.people import operator
 from evil2root.settings import Settings, load
 
@@ -18,24 +20,43 @@ HALT_FILE = "HALT"
 
 
 async def halt(*, reason: str, cancel: bool, flatten: bool) -> str:
-    """Stop entries: through the app, or by the HALT file for its next start."""
+    """Stop entries: through the app, or by the HALT file when no app hears. Either way they are stopped."""
     settings = load()
+    why = "No app runs here"
     if _runs(settings):
         payload = {"reason": reason, "cancel": cancel, "flatten": flatten}
-        return _done(await _asked(settings, "halt", payload))
+        try:
+            reply = await _asked(settings, "halt", payload)
+        except DatabaseUnavailable as problem:
+            why = f"The app can't be asked ({problem})"
+        else:
+            if not reply.says.startswith(UNTAKEN):
+                return _done(reply)
+            why = "No app took the request"
     path = settings.data_folder / HALT_FILE
-    _write(path, reason)
-    more = " What is held stays: only a running app can close it." if flatten else ""
-    return f"No app runs here. The file {path} is written: the next start makes no entries.{more}"
+    try:
+        _write(path, reason)
+    except OSError as problem:
+        text = f"{why}, and {path} can't be written ({problem.strerror}): entries are not stopped. Stop the app."
+        raise Failure(text) from problem
+    more = " What is held stays: only a running app that answers can close it." if flatten else ""
+    return f"{why}. The file {path} is written: an app on this directory makes no entries while it is there.{more}"
 
 
 async def resume(*, reason: str) -> str:
     """End a halt: the file goes first, since it would halt again at once."""
+    if not reason.strip():
+        text = "Say why trading may go on, as in --reason 'prices are back': it is kept in the audit log."
+        raise Failure(text, code=USAGE)
     settings = load()
     path: Path = settings.data_folder / HALT_FILE
     was_there = _remove(path)
     if _runs(settings):
-        return _done(await _asked(settings, "resume", {"reason": reason}))
+        reply = await _asked(settings, "resume", {"reason": reason})
+        if was_there and not reply.done:
+            text = f"The file {path} is removed. {reply.says}"
+            raise Failure(text)
+        return _done(reply)
     if was_there:
         return f"The file {path} is removed. A halt kept in the database ends by `evil2root resume` while the app runs."
     text = "No app runs here and there is no HALT file. Start the app, then resume."
@@ -44,11 +65,23 @@ async def resume(*, reason: str) -> str:
 
 async def close(symbol: str, *, quantity: str | None) -> str:
     """Close a position through the app."""
+    if quantity is not None:
+        _require_quantity(quantity)
     settings = load()
     if not _runs(settings):
         text = f"No app runs on {settings.data_folder}: start it with `evil2root serve`, then close {symbol}."
         raise Failure(text)
     return _done(await _asked(settings, "close", {"symbol": symbol, "quantity": quantity}))
+
+
+def _require_quantity(text: str) -> None:
+    try:
+        is_amount = Decimal(text).is_finite() and Decimal(text) > 0
+    except InvalidOperation:
+        is_amount = False
+    if not is_amount:
+        says = f"--quantity {text} is no amount above 0: write it like --quantity 10, or leave it out for all."
+        raise Failure(says, code=USAGE)
 
 
 def _write(path: Path, reason: str) -> None:
@@ -82,10 +115,7 @@ async def _over(queue: PostgresDeskQueue, kind: str, payload: Mapping[str, Any])
     try:
         return await queue.wait_answer(await queue.ask(kind, payload, by=operator(), origin="cli"))
     except ConnectionError as problem:
-        text = (
-            f"The database can't be reached ({problem}): touch a file named {HALT_FILE} in the data directory to halt."
-        )
-        raise Failure(text) from problem
+        raise DatabaseUnavailable(str(problem)) from problem
 
 
 def _done(reply: Reply) -> str:

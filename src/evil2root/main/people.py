@@ -1,6 +1,7 @@
 """Users and API keys, managed from the command line."""
 
-import getpass
+import os
+import pwd
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -23,29 +24,35 @@ async def _door() -> AsyncIterator[Access]:
 
 
 def operator() -> str:
-    """Name whoever types the commands, as the audit log keeps it."""
+    """Name whoever types the commands: the process's owner, whatever the environment calls itself."""
+    uid = os.geteuid()
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "cli"
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container's user often has no name
+        return f"uid-{uid}"
+
+
+def actor() -> str:
+    """Name them in the audit log, where the names of users have no colon."""
+    return f"cli:{operator()}"
 
 
 async def add_user(name: str, *, role: Role, password: str) -> None:
     """Add a user."""
     async with _door() as door:
-        await door.add_user(name, role=role, password=password, by=operator(), origin="cli")
+        await door.add_user(name, role=role, password=password, by=actor(), origin="cli")
 
 
 async def set_password(name: str, password: str) -> None:
     """Change a password; the user's sessions end."""
     async with _door() as door:
-        await door.set_password(name, password, by=operator(), origin="cli")
+        await door.set_password(name, password, by=actor(), origin="cli")
 
 
 async def disable_user(name: str) -> None:
     """Keep a user out."""
     async with _door() as door:
-        await door.disable_user(name, by=operator(), origin="cli")
+        await door.disable_user(name, by=actor(), origin="cli")
 
 
 async def users() -> list[dict[str, Any]]:
@@ -60,14 +67,14 @@ async def users() -> list[dict[str, Any]]:
 async def add_key(name: str, *, role: Role, scopes: list[Scope], expires_at: datetime | None) -> dict[str, str]:
     """Make an API key: its id, and the key itself, which is nowhere else."""
     async with _door() as door:
-        made = await door.add_key(name, role=role, scopes=scopes, expires_at=expires_at, by=operator(), origin="cli")
+        made = await door.add_key(name, role=role, scopes=scopes, expires_at=expires_at, by=actor(), origin="cli")
     return {"id": made.key.id, "key": made.raw}
 
 
 async def revoke_key(key_id: str) -> None:
     """Revoke a key."""
     async with _door() as door:
-        await door.revoke_key(key_id, by=operator(), origin="cli")
+        await door.revoke_key(key_id, by=actor(), origin="cli")
 
 
 async def keys() -> list[dict[str, Any]]:

@@ -28,6 +28,9 @@ LOOK_EVERY_S = 1.0
 ANSWER_TIMEOUT_S = 15.0
 """How long a command waits: longer than the desk itself waits for the engine."""
 
+UNTAKEN = "Nobody took the request"
+"""How the reply begins when no app listened."""
+
 _OPEN = (desk_requests.c.answered_at.is_(None), desk_requests.c.taken_at.is_(None))
 
 
@@ -95,7 +98,7 @@ class PostgresDeskQueue:
         return None if row is None else Reply(done=bool(row.done), says=row.answer or "")
 
     async def _withdraw(self, connection: AsyncConnection, request_id: str, waited_s: float) -> Reply:
-        says = f"Nobody took the request within {waited_s:g} s, and it is withdrawn: is `evil2root serve` running?"
+        says = f"{UNTAKEN} within {waited_s:g} s, and it is withdrawn: is `evil2root serve` running?"
         withdrawn = await connection.execute(
             update(desk_requests)
             .where(desk_requests.c.id == int(request_id), *_OPEN)
