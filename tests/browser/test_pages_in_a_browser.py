@@ -118,6 +118,7 @@ async def test_a_halt_by_keyboard_and_its_end_work_from_first_to_last(browser: B
         await page.click("dialog#halt .button.danger")
         await expect(page.locator(".banner.danger")).to_contain_text("export ruling")
         assert own_site.desk.state.carry.breaker.state is BreakerState.HALTED
+        await page.wait_for_load_state()  # a link clicked before the script runs is followed, to the form's own page
         await page.click(".banner.danger a.button")
         await page.fill("dialog#sheet [name=reason]", "it is over")
         await page.click("dialog#sheet .button.primary")

@@ -37,7 +37,7 @@ def user_add(name: Name, role: RoleName, password_file: PasswordFile = None) -> 
 
     wanted = Role(_one_of(role, [r.value for r in Role], option="--role"))
     run(people.add_user(name, role=wanted, password=_password(password_file)))
-    typer.echo(f"{name} may sign in as a {wanted}.")
+    typer.echo(f"{name} may sign in as {wanted}.")
 
 
 def user_passwd(name: Name, password_file: PasswordFile = None) -> None:
