@@ -63,7 +63,10 @@ def test_verify_counts_what_holds_and_names_the_table_and_row_of_what_does_not(b
 
     holds = call(books, "ledger", "verify")
     with tampered(
-        books, "fills", f"fee = fee + 1 WHERE number = {fill['number']}", f"fee = fee - 1 WHERE number = {fill['number']}"
+        books,
+        "fills",
+        f"fee = fee + 1 WHERE number = {fill['number']}",
+        f"fee = fee - 1 WHERE number = {fill['number']}",
     ):
         broken, as_json = call_each(books, [("ledger", "verify"), ("ledger", "verify", "--json")])
 

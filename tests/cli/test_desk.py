@@ -22,9 +22,7 @@ WITHIN_S = 30.0
 @pytest.fixture
 def bot(tmp_path: Path) -> Iterator[Bot]:
     """A bot that buys each symbol once and keeps it."""
-    bot = Bot(
-        data_dir=tmp_path / "data", settings={"EVIL2ROOT_STRATEGY": "buy_hold", "EVIL2ROOT_REPLAY__SPEED": "4"}
-    )
+    bot = Bot(data_dir=tmp_path / "data", settings={"EVIL2ROOT_STRATEGY": "buy_hold", "EVIL2ROOT_REPLAY__SPEED": "4"})
     bot.start()
     yield bot
     if bot.process is not None and bot.process.poll() is None:
@@ -60,7 +58,10 @@ def test_a_halt_survives_a_restart_and_a_close_is_done_at_the_next_open(bot: Bot
 
     assert (halted.returncode, halted.stderr) == (0, "")
     assert (status["breaker"], status["reason"], status["app_running"]) == ("HALTED", "odd prices", True)
-    assert (closing.returncode, closing.stdout) == (0, f"Closing {held['quantity']:f} {held['symbol']} at the next open.\n")
+    assert (closing.returncode, closing.stdout) == (
+        0,
+        f"Closing {held['quantity']:f} {held['symbol']} at the next open.\n",
+    )
     assert (trade["quantity"], trade["exit_reason"]) == (held["quantity"], "manual")
     assert trade["exit_time"] == order["next"]
     assert (again.returncode, again.stderr) == (1, f"{held['symbol']} is not held.\n")

@@ -87,7 +87,9 @@ def test_a_key_is_shown_once_keeps_to_its_scopes_and_is_revoked(data_dir: Path) 
     assert made["key"] not in listed.out
     assert key["revoked_at"] is not None
     assert (revoked.code, again.code, is_one_line(again)) == (0, 1, True)
-    (kept,) = rows(data_dir, "SELECT count(*) FROM api_keys k WHERE to_json(k)::text LIKE '%' || $1 || '%'", made["key"])
+    (kept,) = rows(
+        data_dir, "SELECT count(*) FROM api_keys k WHERE to_json(k)::text LIKE '%' || $1 || '%'", made["key"]
+    )
     assert kept[0] == 0, "only its hash is stored"
 
 
