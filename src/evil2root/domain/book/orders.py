@@ -104,6 +104,10 @@ class Order:
     bar_at: datetime
     """Opening of the bar it was decided on; part of its id."""
     attempt: int = 1
+    revision: int = 0
+    """How often its price or quantity was changed; a venue that replaces orders names each by it."""
+    cancel_wanted: bool = False
+    """It is to be canceled as soon as the broker has answered that it has it."""
     protect: Protect | None = None
     """For entries: how far from the fill the guards will lie."""
     state: OrderState = OrderState.PENDING
@@ -135,6 +139,11 @@ class Order:
     def is_open(self) -> bool:
         """May it still fill?"""
         return self.state not in FINAL
+
+    @property
+    def is_wanted(self) -> bool:
+        """Is it open, and neither being canceled nor to be canceled once it is accepted?"""
+        return self.is_open and self.state is not OrderState.CANCEL_SENT and not self.cancel_wanted
 
     @property
     def is_guard(self) -> bool:

@@ -75,7 +75,7 @@ def order_answered(turn: Turn, event: OrderAnswered) -> None:
     moved = replace(moved, broker_order_id=event.broker_order_id or moved.broker_order_id)
     turn.put_order(moved)
     turn.do(KeepOrder(order=moved))
-    if moved.client_order_id in turn.state.to_cancel and event.state is OrderState.ACCEPTED:
+    if moved.cancel_wanted and event.state is OrderState.ACCEPTED:
         cancel(turn, moved, why="canceled before it was accepted")
     position = turn.state.portfolio.positions.get(moved.symbol)
     # Only a stop protects: a lost target leaves the position guarded.

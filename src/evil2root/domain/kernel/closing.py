@@ -13,17 +13,15 @@ from evil2root.domain.decision.intent import Enter, Exit, Intent, Stay
 from evil2root.domain.decision.proposal import Proposal
 from evil2root.domain.execution.exits import trailed_stop
 from evil2root.domain.kernel.actions import (
-    Amend,
     KeepBreaker,
     KeepDecision,
     KeepEquity,
-    KeepOrder,
     KeepPosition,
     Validate,
 )
 from evil2root.domain.kernel.entering import order_or_refuse
 from evil2root.domain.kernel.events import BarsClosed
-from evil2root.domain.kernel.leaving import leave
+from evil2root.domain.kernel.leaving import amend, leave
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, HoldingSeen, Outcome
 from evil2root.domain.kernel.state import Turn
@@ -99,10 +97,8 @@ def _trail(turn: Turn, position: Position, evidence: Evidence) -> None:
     put_position(turn, moved)
     if moved.stop != position.stop:
         for order in turn.state.of_symbol(position.symbol):
-            if order.leg is Leg.STOP and order.kind is OrderKind.STOP and turn.state.wants(order):
-                changed = replace(order, price=moved.stop, reason="trailing", updated_at=turn.at)
-                turn.put_order(changed)
-                turn.do(KeepOrder(order=changed), Amend(order=changed))
+            if order.leg is Leg.STOP and order.kind is OrderKind.STOP and order.is_wanted:
+                amend(turn, order, price=moved.stop, reason="trailing")
 
 
 def put_position(turn: Turn, position: Position) -> None:

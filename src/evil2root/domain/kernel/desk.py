@@ -3,12 +3,12 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from evil2root.domain.book.orders import Leg, Order
+from evil2root.domain.book.orders import Leg
 from evil2root.domain.book.positions import Position
 from evil2root.domain.core.side import Side
-from evil2root.domain.kernel.actions import Amend, KeepBreaker, KeepOrder, KeepPosition, Reply
+from evil2root.domain.kernel.actions import KeepBreaker, KeepPosition, Reply
 from evil2root.domain.kernel.events import CancelAsked, CloseAsked, HaltAsked, ResumeAsked, StopMoveAsked
-from evil2root.domain.kernel.leaving import cancel, exit_order, is_leaving, send
+from evil2root.domain.kernel.leaving import amend, cancel, exit_order, is_leaving, send
 from evil2root.domain.kernel.record import Outcome
 from evil2root.domain.kernel.state import Turn
 from evil2root.domain.risk.breaker import Breaker, BreakerState
@@ -93,8 +93,8 @@ def stop_move_asked(turn: Turn, event: StopMoveAsked) -> None:
     turn.do(KeepPosition(symbol=event.symbol, position=moved))
     for order in turn.state.of_symbol(event.symbol):
         price = {Leg.STOP: event.stop, Leg.TARGET: event.target}.get(order.leg)
-        if price is not None and order.price is not None and turn.state.wants(order):
-            _amend(turn, replace(order, price=price, updated_at=event.at))
+        if price is not None and order.price is not None and order.is_wanted:
+            amend(turn, order, price=price)
     turn.do(Reply(done=True, says=f"{event.symbol}: stop {moved.stop}, target {moved.target}."))
 
 
@@ -114,11 +114,6 @@ def _bad_levels(turn: Turn, event: StopMoveAsked, position: Position) -> str | N
     if event.target is not None and (event.target - mark) * sign <= 0:
         return f"A target at {event.target} is past the last price {mark}; close the position instead."
     return None
-
-
-def _amend(turn: Turn, order: Order) -> None:
-    turn.put_order(order)
-    turn.do(KeepOrder(order=order), Amend(order=order))
 
 
 def _close(turn: Turn, position: Position, quantity: Decimal, *, reason: str, bar_attempt: int) -> None:

@@ -12,8 +12,8 @@ from evil2root.domain.book.protection import Protect
 from evil2root.domain.core.ids import client_order_id
 from evil2root.domain.core.money import Money, Price
 from evil2root.domain.core.side import Side
-from evil2root.domain.kernel.actions import Amend, KeepEntries, KeepFill, KeepOrder, KeepPosition, KeepTrade, Park
-from evil2root.domain.kernel.leaving import cancel, send
+from evil2root.domain.kernel.actions import KeepEntries, KeepFill, KeepOrder, KeepPosition, KeepTrade, Park
+from evil2root.domain.kernel.leaving import amend, cancel, send
 from evil2root.domain.kernel.state import Turn
 from evil2root.domain.numerics import levels
 from evil2root.domain.risk.gate import Approved, judge_exit
@@ -84,7 +84,7 @@ def _reduce(turn: Turn, order: Order, fill: Fill, position: Position) -> None:
             continue
         if left is None:
             cancel(turn, other, why="the position is closed")
-        elif other.is_guard and turn.state.wants(other):
+        elif other.is_guard and other.is_wanted:
             _resize(turn, other, left, other.price)
 
 
@@ -101,7 +101,7 @@ def _enlarge(turn: Turn, order: Order, fill: Fill, before: Position | None) -> N
     _put(turn, fill.symbol, position)
     for leg, kind, price in ((Leg.STOP, OrderKind.STOP, stop), (Leg.TARGET, OrderKind.TARGET, target)):
         # A guard that is being canceled guards nothing any more: a fill that crossed the cancel gets a new one.
-        guard = next((o for o in turn.state.of_symbol(fill.symbol) if o.leg is leg and turn.state.wants(o)), None)
+        guard = next((o for o in turn.state.of_symbol(fill.symbol) if o.leg is leg and o.is_wanted), None)
         if price is None:
             continue
         if guard is None:
@@ -135,8 +135,6 @@ def _guard(  # noqa: PLR0913 - the parts of an order
 def _resize(turn: Turn, guard: Order, position: Position, price: Price | None) -> None:
     """Make a guard cover what is held now."""
     quantity = type(guard.quantity)(guard.filled + position.size)
-    changed = replace(guard, quantity=quantity, price=None if guard.kind is OrderKind.MARKET else price)
-    if changed != guard:
-        changed = replace(changed, updated_at=turn.at)
-        turn.put_order(changed)
-        turn.do(KeepOrder(order=changed), Amend(order=changed))
+    level = None if guard.kind is OrderKind.MARKET else price
+    if (quantity, level) != (guard.quantity, guard.price):
+        amend(turn, guard, quantity=quantity, price=level)

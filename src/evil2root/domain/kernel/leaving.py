@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from evil2root.domain.book.orders import Leg, Order, OrderKind, OrderState
 from evil2root.domain.book.positions import Position
 from evil2root.domain.core.ids import client_order_id
 from evil2root.domain.core.money import Quantity
-from evil2root.domain.kernel.actions import Cancel, KeepDecision, KeepOrder, Submit
+from evil2root.domain.kernel.actions import Amend, Cancel, KeepDecision, KeepOrder, Submit
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.domain.kernel.state import Turn
@@ -75,11 +76,21 @@ def send(turn: Turn, approved: Approved) -> None:
 def cancel(turn: Turn, order: Order, *, why: str) -> None:
     """Cancel an open order, now or as soon as the broker has answered that it has it."""
     if order.state in (OrderState.SENDING, OrderState.UNKNOWN):
-        turn.state = replace(turn.state, to_cancel=turn.state.to_cancel | {order.client_order_id})
+        if not order.cancel_wanted:
+            wanted = replace(order, cancel_wanted=True)
+            turn.put_order(wanted)
+            turn.do(KeepOrder(order=wanted))
     elif order.state is not OrderState.CANCEL_SENT:
         asked = order.moved(OrderState.CANCEL_SENT, at=turn.at, why=why)
         turn.put_order(asked)
         turn.do(KeepOrder(order=asked), Cancel(order=asked))
+
+
+def amend(turn: Turn, order: Order, **changes: Any) -> None:
+    """Give a working order another price, quantity or reason, and have the broker told."""
+    changed = replace(order, **changes, revision=order.revision + 1, updated_at=turn.at)
+    turn.put_order(changed)
+    turn.do(KeepOrder(order=changed), Amend(order=changed))
 
 
 def cancel_entries(turn: Turn, symbol: str, *, why: str) -> None:

@@ -50,17 +50,10 @@ class State:
     """Open orders by client order id, oldest first."""
     awaiting: Mapping[str, Decision] = field(default_factory=dict)
     """Decisions whose proposal waits for a verdict or for the open, by id, oldest first."""
-    to_cancel: frozenset[str] = frozenset()
-    """Orders to cancel as soon as the broker has answered that it has them."""
 
     def of_symbol(self, symbol: str) -> list[Order]:
         """Open orders of one symbol."""
         return [o for o in self.orders.values() if o.symbol == symbol]
-
-    def wants(self, order: Order) -> bool:
-        """Is an order open, and neither being canceled nor to be canceled once it is accepted?"""
-        going = order.state is OrderState.CANCEL_SENT or order.client_order_id in self.to_cancel
-        return order.is_open and not going
 
     def is_entering(self, symbol: str) -> bool:
         """Is an entry for the symbol working, or waiting for its verdict or its open?"""
@@ -96,8 +89,7 @@ class Turn:
         orders = {k: v for k, v in self.state.orders.items() if k != order.client_order_id or order.is_open}
         if order.is_open:
             orders[order.client_order_id] = order
-        to_cancel = self.state.to_cancel if order.is_open else self.state.to_cancel - {order.client_order_id}
-        self.state = replace(self.state, orders=orders, to_cancel=to_cancel)
+        self.state = replace(self.state, orders=orders)
 
     def sent(self, order: Order) -> Order:
         """Write an order down as about to be sent."""
