@@ -25,7 +25,7 @@ BREAKS = {
     ),
     "money from nowhere": (
         "INSERT INTO ledger_entries VALUES ('paper', 'x', 1, 'cash', 'USD', 5, now(), 'gift'), ('paper', 'x', 2, 'capital', 'USD', -5, now(), 'gift')",
-        "ledger_entries", "SELECT 'x line 1'", "gift is no fill that was kept and no deposit",
+        "ledger_entries", "SELECT 'x line 1'", "gift is no fill that was kept, no deposit",
     ),
     "a fill that vanished": (
         "DELETE FROM fills WHERE execution_id = <fill>",

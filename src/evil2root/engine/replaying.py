@@ -25,6 +25,9 @@ from evil2root.engine.observe import bars_of
 
 def recompute(stored: Decision, window: pl.DataFrame, policy: Policy) -> Recomputed:
     """Recompute `stored` from the bars of its window (oldest first, its own bar last) under the policy it was made by."""
+    if stored.outcome is Outcome.ADOPTED:
+        # It rests on what the venue had, not on anything that was computed.
+        return Recomputed(identical=True, differences=())
     if not window.height or window["opened_at"][-1] != stored.bar.opened_at:
         return Recomputed(identical=False, differences=(
             Difference(field="bar", stored=stored.bar.opened_at.isoformat(), recomputed="not stored any more"),

@@ -31,7 +31,7 @@ _POSITION = _upsert(tables.positions)
 _TRADE = insert(tables.trades).on_conflict_do_nothing()
 _EQUITY = _upsert(tables.equity_points)
 _BREAKER = insert(tables.breaker_events)
-_PARKED = insert(tables.parked_events)
+_PARKED = insert(tables.parked_events).on_conflict_do_nothing()
 
 
 def batch(keeps: Sequence[keep.Keep], *, account: str, epoch: int) -> Iterator[tuple[Any, Any]]:
@@ -80,7 +80,8 @@ class Kept:
                 self.breakers.append({"account": account, "state": b.state, "reason": b.reason, "by": b.by, "at": b.at})
             case keep.Park():
                 self.parked.append(
-                    {"account": account, "kind": one.kind, "reason": one.reason, "payload": one.payload, "at": one.at}
+                    {"account": account, "kind": one.kind, "reason": one.reason, "payload": one.payload, "at": one.at,
+                     "key": one.key or None}
                 )
 
     def statements(self, account: str) -> Iterator[tuple[Any, Sequence[Row]]]:

@@ -202,8 +202,11 @@ breaker_events = Table(
 parked_events = Table(
     "parked_events", metadata,
     _number(key=True), _text("account"), _text("kind"), _text("reason"), _text("payload"), _time("at"),
+    _text("key", nullable=True),
     Index(None, "account", "number"),
+    Index(None, "account", "kind", "key", unique=True),
 )  # fmt: skip
+"""`key` names an event that may be told again; those without one are all different."""
 
 audit_log = Table(
     "audit_log", metadata,

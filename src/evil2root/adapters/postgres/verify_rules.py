@@ -28,15 +28,19 @@ LEDGER = (
         table="ledger_entries",
         breach="""
             SELECT e.transaction_id || ' line ' || e.line AS row, e.ref FROM ledger_entries e
-            WHERE e.ref NOT LIKE 'fill:%' AND e.ref NOT LIKE 'deposit:%'
+            WHERE e.ref NOT LIKE 'fill:%' AND e.ref NOT LIKE 'deposit:%' AND e.ref NOT LIKE 'adjust:%'
                 OR e.ref LIKE 'deposit:%' AND e.account NOT IN ('cash', 'capital')
+                OR e.ref LIKE 'adjust:%' AND e.account = 'cash' AND NOT EXISTS (
+                    SELECT FROM ledger_entries c WHERE (c.book, c.transaction_id) = (e.book, e.transaction_id)
+                    AND c.account = 'capital' AND c.amount = -e.amount
+                )
                 OR e.ref LIKE 'fill:%' AND NOT EXISTS (
                     SELECT FROM fills f WHERE f.account = e.book
                     AND e.ref = 'fill:' || f.venue || ':' || f.account || ':' || f.execution_id
                 )
             ORDER BY e.at, 1 LIMIT 1
         """,
-        says="{ref} is no fill that was kept and no deposit: nothing else may move money or units.",
+        says="{ref} is no fill that was kept, no deposit and no adjustment: nothing else may move money or units.",
     ),
     Rule(
         table="ledger_entries",

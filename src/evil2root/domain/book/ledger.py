@@ -39,6 +39,25 @@ def deposit(amount: Money, *, currency: str, at: datetime, ref: str) -> tuple[En
     return _entries(ref, at, ((CASH, currency, amount), (CAPITAL, currency, -amount)))
 
 
+def adjusted_cash(extra: Money, *, currency: str, at: datetime, ref: str) -> tuple[Entry, ...]:
+    """Book money the venue has and the books did not (below zero: the reverse) as the owner's; `ref` is `adjust:...`."""
+    return deposit(extra, currency=currency, at=at, ref=ref)
+
+
+def adjusted_units(  # noqa: PLR0913 - units, their worth, and what names the booking
+    symbol: str, extra: Decimal, *, price: Decimal, currency: str, at: datetime, ref: str
+) -> tuple[Entry, ...]:
+    """Book units the venue has and the books did not (below zero: the reverse), brought in by the owner at `price`."""
+    worth = extra * price
+    lines: list[tuple[str, str, Decimal]] = [
+        (f"position:{symbol}", symbol, extra),
+        (f"trading:{symbol}", symbol, -extra),
+        (f"trading:{symbol}", currency, worth),
+        (CAPITAL, currency, -worth),
+    ]
+    return _entries(ref, at, lines)
+
+
 def of_fill(fill: Fill, *, currency: str) -> tuple[Entry, ...]:
     """Book an execution: units against money, and the fee."""
     moved = fill.side.sign * fill.quantity

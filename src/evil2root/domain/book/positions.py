@@ -58,6 +58,26 @@ class Position:
         """Market value at `mark`, negative for a short."""
         return Money(self.quantity * mark)
 
+    def counted(self, quantity: Decimal, *, price: Price) -> "Position":
+        """Return it with `quantity` units (signed, of the same side), those that came taken in at `price`."""
+        more = abs(quantity) - self.size
+        if more < 0:
+            return replace(self, quantity=quantity, entry_quantity=Quantity(self.entry_quantity + more))
+        average = Price((self.average_price * self.size + price * more) / abs(quantity))
+        return replace(
+            self, quantity=quantity, average_price=average, entry_quantity=Quantity(self.entry_quantity + more)
+        )
+
+    def ended(self, *, price: Price, at: datetime, reason: str) -> "Trade":
+        """Return the round trip of a position that is found to be gone, taken to have left at `price`, without a fee."""
+        fill = Fill(
+            venue="", account="", execution_id=reason, client_order_id="", symbol=self.symbol, side=self.side.opposite,
+            quantity=self.size, price=price, fee=Money(ZERO), at=at, slippage=Money(ZERO),
+        )  # fmt: skip
+        trade = reduced(self, fill, reason=reason, decision_id=None)[1]
+        assert trade is not None, "all of it left"
+        return trade
+
     def unrealised(self, mark: Decimal) -> Money:
         """Profit if closed at `mark`, before fees."""
         return Money(self.quantity * (mark - self.average_price))

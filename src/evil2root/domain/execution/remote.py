@@ -36,6 +36,8 @@ class Traits:
     """Protective orders it keeps for us; the others are watched here and sent as market orders when touched."""
     shorts: bool
     """Can units be sold that are not held?"""
+    reserves: bool
+    """Does a working stop hold its units back, so that they can't be sold before it is canceled?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,8 @@ class VenueOrder:
     """As the venue writes it, for people."""
     quantity: Decimal | None
     """None for an order in money."""
+    price: Decimal | None
+    """Limit or trigger, where it has one."""
     filled: Decimal
     state: OrderState
     """Never UNKNOWN, PENDING or SENDING. FILLED says that fills are on their way; they alone are booked."""

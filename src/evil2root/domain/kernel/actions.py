@@ -80,6 +80,8 @@ class Park:
     reason: str
     payload: str
     at: datetime
+    key: str = ""
+    """Names the event, where it may be told again: it is then written down once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,13 @@ from dataclasses import replace
 
 from evil2root.domain.book.orders import IllegalMove, Leg, OrderState
 from evil2root.domain.decision.verdict import Ruling
+from evil2root.domain.execution.remote import Repeat
 from evil2root.domain.kernel.actions import KeepOrder, KeepPosition, Park
 from evil2root.domain.kernel.entering import order_or_refuse
 from evil2root.domain.kernel.events import OrderAnswered, SessionOpened, VerdictArrived
-from evil2root.domain.kernel.leaving import cancel
+from evil2root.domain.kernel.freezing import freeze
+from evil2root.domain.kernel.guarding import note_bare
+from evil2root.domain.kernel.leaving import cancel, release
 from evil2root.domain.kernel.record import Outcome
 from evil2root.domain.kernel.state import Turn
 
@@ -42,6 +45,17 @@ def restarted(turn: Turn) -> None:
         if decision.outcome is Outcome.AWAITING_VERDICT:
             why = "The process stopped before the verdict came."
             turn.settle(replace(decision, outcome=Outcome.LATE, why_not=why))
+    if turn.policy.venue is None:
+        return
+    for order in list(turn.state.orders.values()):
+        if order.state is OrderState.SENDING:
+            unknown = order.moved(
+                OrderState.UNKNOWN, at=turn.told_at, why="the process stopped while it was being sent"
+            )
+            turn.put_order(unknown)
+            turn.do(KeepOrder(order=unknown))
+        note_bare(turn, order.symbol)
+        release(turn, order.symbol)
 
 
 def session_opened(turn: Turn, event: SessionOpened) -> None:
@@ -57,25 +71,26 @@ def order_answered(turn: Turn, event: OrderAnswered) -> None:
     """Move an order to where the broker says it is."""
     order = turn.state.orders.get(event.client_order_id)
     if order is None:
-        if event.state is OrderState.CANCELED:
-            # The venue dropped it by itself and then answered our cancel too: the order is closed already.
+        if event.state in _OLD_NEWS:
+            # It is closed already: filled before the venue acknowledged it, or dropped before it answered our cancel.
             return
         turn.do(
             Park(kind="order", reason="no open order has this id", payload=f"{event.client_order_id} {event.state}",
                  at=event.at)
         )  # fmt: skip
         return
-    if order.state is event.state or (event.state is OrderState.ACCEPTED and order.filled > 0):
+    to = OrderState.PARTIAL if event.state is OrderState.ACCEPTED and order.filled > 0 else event.state
+    if order.state is to:
         return
     try:
-        moved = order.moved(event.state, at=event.at, why=event.why)
+        moved = order.moved(to, at=event.at, why=event.why)
     except IllegalMove as problem:
         turn.do(Park(kind="order", reason=str(problem), payload=event.why, at=event.at))
         return
     moved = replace(moved, broker_order_id=event.broker_order_id or moved.broker_order_id)
     turn.put_order(moved)
     turn.do(KeepOrder(order=moved))
-    if moved.cancel_wanted and event.state is OrderState.ACCEPTED:
+    if moved.cancel_wanted and to in (OrderState.ACCEPTED, OrderState.PARTIAL):
         cancel(turn, moved, why="canceled before it was accepted")
     position = turn.state.portfolio.positions.get(moved.symbol)
     # Only a stop protects: a lost target leaves the position guarded.
@@ -85,3 +100,11 @@ def order_answered(turn: Turn, event: OrderAnswered) -> None:
         positions = {**turn.state.portfolio.positions, bare.symbol: bare}
         turn.state = replace(turn.state, portfolio=replace(turn.state.portfolio, positions=positions))
         turn.do(KeepPosition(symbol=bare.symbol, position=bare))
+    blind = turn.policy.venue is not None and turn.policy.venue.repeat is Repeat.BLIND
+    if blind and to is OrderState.UNKNOWN:
+        freeze(turn, moved.symbol, "an order is of unknown outcome, and the broker can't be asked about it")
+    note_bare(turn, moved.symbol)
+    release(turn, moved.symbol)
+
+
+_OLD_NEWS = (OrderState.CANCELED, OrderState.ACCEPTED, OrderState.UNKNOWN, OrderState.CANCEL_SENT)

@@ -16,11 +16,11 @@ from evil2root.domain.kernel.actions import (
     KeepBreaker,
     KeepDecision,
     KeepEquity,
-    KeepPosition,
     Validate,
 )
 from evil2root.domain.kernel.entering import order_or_refuse
 from evil2root.domain.kernel.events import BarsClosed
+from evil2root.domain.kernel.guarding import put_position, watch
 from evil2root.domain.kernel.leaving import amend, leave
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, HoldingSeen, Outcome
@@ -35,6 +35,7 @@ def bars_closed(turn: Turn, event: BarsClosed) -> None:
     _mark(turn, event)
     _roll_day(turn)
     for evidence in event.evidence:
+        watch(turn, evidence)
         position = turn.state.portfolio.positions.get(evidence.bar.symbol)
         if position is not None:
             _trail(turn, position, evidence)
@@ -99,14 +100,6 @@ def _trail(turn: Turn, position: Position, evidence: Evidence) -> None:
         for order in turn.state.of_symbol(position.symbol):
             if order.leg is Leg.STOP and order.kind is OrderKind.STOP and order.is_wanted:
                 amend(turn, order, price=moved.stop, reason="trailing")
-
-
-def put_position(turn: Turn, position: Position) -> None:
-    """Remember a changed position and write it down."""
-    portfolio = turn.state.portfolio
-    positions = {**portfolio.positions, position.symbol: position}
-    turn.state = replace(turn.state, portfolio=replace(portfolio, positions=positions))
-    turn.do(KeepPosition(symbol=position.symbol, position=position))
 
 
 def _decide(turn: Turn, evidence: Evidence) -> None:
@@ -176,6 +169,9 @@ def _enter(turn: Turn, decision: Decision, evidence: Evidence, position: Positio
         why_not = Outcome.HOLDING, f"{decision.symbol} is already held: {position.quantity}."
     elif turn.state.is_entering(decision.symbol):
         why_not = Outcome.WAITING, f"An entry in {decision.symbol} is already under way."
+    elif decision.symbol in turn.state.carry.frozen:
+        frozen = turn.state.carry.frozen[decision.symbol]
+        why_not = Outcome.HALTED, f"{decision.symbol} is frozen until a person has looked. {frozen}."
     elif not breaker.lets_in:
         why_not = Outcome.HALTED, f"Entries are stopped ({breaker.state}): {breaker.reason}."
     if why_not is not None:

@@ -29,7 +29,7 @@ def halt_asked(turn: Turn, event: HaltAsked) -> None:
     closing = list(turn.state.portfolio.positions.values()) if event.flatten else []
     for position in closing:
         if not is_leaving(turn, position.symbol):
-            _close(turn, position, position.size, reason="halt", bar_attempt=1)
+            close_position(turn, position, position.size, reason="halt", attempt=1)
     turn.do(Reply(done=True, says=f"Halted: {len(canceled)} entries canceled, {len(closing)} positions being closed."))
 
 
@@ -59,7 +59,7 @@ def close_asked(turn: Turn, event: CloseAsked) -> None:
         says = f"{quantity} of {event.symbol} can't be closed: 0 < quantity <= {position.size}, in lots of {lot}."
         turn.do(Reply(done=False, says=says))
         return
-    _close(turn, position, quantity, reason="manual", bar_attempt=event.attempt)
+    close_position(turn, position, quantity, reason="manual", attempt=event.attempt)
     turn.do(Reply(done=True, says=f"Closing {quantity} {event.symbol} at the next open."))
 
 
@@ -116,10 +116,11 @@ def _bad_levels(turn: Turn, event: StopMoveAsked, position: Position) -> str | N
     return None
 
 
-def _close(turn: Turn, position: Position, quantity: Decimal, *, reason: str, bar_attempt: int) -> None:
+def close_position(turn: Turn, position: Position, quantity: Decimal, *, reason: str, attempt: int) -> None:
+    """Order `quantity` of a position closed, because a person asked."""
     order = exit_order(
         position, policy=turn.policy, at=turn.at, quantity=quantity, decision_id=position.decision_id, leg=Leg.MANUAL,
-        reason=reason, attempt=bar_attempt, bar_at=turn.at,
+        reason=reason, attempt=attempt, bar_at=turn.at,
     )  # fmt: skip
     answer = judge_exit(order, position=position)
     assert isinstance(answer, Approved), "the quantity was checked"

@@ -20,6 +20,11 @@ from evil2root.domain.risk.sizing import Exposure, Sized, size
 
 def order_or_refuse(turn: Turn, decision: Decision, *, price: Decimal, at_open: bool) -> None:
     """Size and judge the decision's proposal at `price`, then send it or settle why not."""
+    frozen = turn.state.carry.frozen.get(decision.symbol)
+    if frozen is not None:
+        why = f"{decision.symbol} is frozen until a person has looked. {frozen}."
+        turn.settle(replace(decision, outcome=Outcome.HALTED, why_not=why))
+        return
     exposure = exposure_of(turn, decision, at_open=at_open)
     concluded, approved = conclude(
         decision, price=price, exposure=exposure, breaker=turn.state.carry.breaker, policy=turn.policy, at=turn.at

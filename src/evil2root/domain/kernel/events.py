@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
+from evil2root.domain.book.external import External
 from evil2root.domain.book.fills import Fill
-from evil2root.domain.book.orders import OrderState
+from evil2root.domain.book.orders import Order, OrderState
 from evil2root.domain.core.money import Money, Price
 from evil2root.domain.decision.evidence import Evidence
 from evil2root.domain.decision.verdict import Verdict
+from evil2root.domain.market.bars import Bar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +62,105 @@ class OrderAnswered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillArrived:
-    """The broker executed some of an order."""
+    """The broker executed some of an order.
+
+    A venue out there may tell it twice, late, or of an order that is closed here: the engine adds what the books
+    know of it.
+    """
 
     fill: Fill
+    cursor: str | None = None
+    """Where to go on asking after it; none from a venue that is played here."""
+    order: Order | None = None
+    """Its order, when that is closed already."""
+    booked: Fill | None = None
+    """What was booked under its execution id before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddArrived:
+    """The venue told something that can't be read or fits nothing; it is set aside once for each `key`."""
+
+    kind: str
+    reason: str
+    payload: str
+    key: str
+    at: datetime
+    symbol: str | None = None
+    """What it is about, where that is known: frozen until a person has looked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAdopted:
+    """The venue has an order of ours that the books do not know: they were restored from before it was sent."""
+
+    order: Order
+    """As it must have been sent, not numbered with a decision yet."""
+    bar: Bar
+    """The bar it was decided on."""
+    number: int
+    """That bar's place in its stored series, counted from 1."""
+    answer: OrderState
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalSeen:
+    """The orders at the venue that are not ours, all of them."""
+
+    orders: tuple[External, ...]
+    at: datetime
+
+
+class Settle(StrEnum):
+    """What to do about a difference between our books and the venue's."""
+
+    ADOPT = "adopt"
+    """The venue is right: book the difference."""
+    CLOSE = "close"
+    """Book it, and close what is then held."""
+    IGNORE = "ignore"
+    """Both are right: somebody else owns the difference; it counts in exposure and is not ours to trade."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceSettled:
+    """A person says what to do about one difference."""
+
+    what: str
+    """A symbol, or `cash`."""
+    how: Settle
+    theirs: Decimal
+    """What the venue has."""
+    bar: Bar | None
+    """The symbol's last bar: a unit is booked at its close. None for cash, and where there is none."""
+    number: int
+    """That bar's place in its stored series, counted from 1; 0 without a bar."""
+    by: str
+    reason: str
+    at: datetime
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThawAsked:
+    """A person lets entries into a frozen symbol again."""
+
+    symbol: str
+    by: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeConfirmed:
+    """A person looked at the venue and says whether an order of unknown outcome was placed."""
+
+    client_order_id: str
+    placed: bool
+    by: str
+    reason: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +229,12 @@ Event = (
     | VerdictArrived
     | OrderAnswered
     | FillArrived
+    | OddArrived
+    | OrderAdopted
+    | ExternalSeen
+    | DifferenceSettled
+    | ThawAsked
+    | OutcomeConfirmed
     | Restarted
     | HaltAsked
     | ResumeAsked

@@ -68,9 +68,43 @@ def exit_order(  # noqa: PLR0913 - the parts of an order
 
 
 def send(turn: Turn, approved: Approved) -> None:
-    """Write an approved order down as SENDING, then ask for it to be sent."""
+    """Write an approved order down as SENDING, then ask for it to be sent.
+
+    Where a venue holds back the units of a working stop, an exit first waits for the guards to be canceled.
+    """
+    order = approved.order
+    if not order.is_guard and order.reduce_only and _held_back(turn, order.symbol):
+        turn.put_order(order)
+        turn.do(KeepOrder(order=order))
+        for guard in turn.state.of_symbol(order.symbol):
+            if guard.is_guard:
+                cancel(turn, guard, why="the position is being closed")
+        return
     sending = turn.sent(approved.order)
     turn.do(KeepOrder(order=sending), Submit(approved=replace(approved, order=sending)))
+
+
+def _held_back(turn: Turn, symbol: str) -> bool:
+    reserves = turn.policy.venue is not None and turn.policy.venue.reserves
+    return reserves and any(o.is_guard for o in turn.state.of_symbol(symbol))
+
+
+def release(turn: Turn, symbol: str) -> None:
+    """Send the exits that waited for guards, now that these are gone: as much of them as is still held."""
+    if _held_back(turn, symbol):
+        return
+    for order in turn.state.of_symbol(symbol):
+        if order.state is not OrderState.PENDING:
+            continue
+        position = turn.state.portfolio.positions.get(symbol)
+        if position is None or position.side is order.side:
+            gone = order.moved(OrderState.CANCELED, at=turn.at, why="nothing left to close")
+            turn.put_order(gone)
+            turn.do(KeepOrder(order=gone))
+            continue
+        answer = judge_exit(replace(order, quantity=min(order.quantity, position.size)), position=position)
+        assert isinstance(answer, Approved), "no more than is held"
+        send(turn, answer)
 
 
 def cancel(turn: Turn, order: Order, *, why: str) -> None:
@@ -80,6 +114,10 @@ def cancel(turn: Turn, order: Order, *, why: str) -> None:
             wanted = replace(order, cancel_wanted=True)
             turn.put_order(wanted)
             turn.do(KeepOrder(order=wanted))
+    elif order.state is OrderState.PENDING:
+        gone = order.moved(OrderState.CANCELED, at=turn.at, why=why)
+        turn.put_order(gone)
+        turn.do(KeepOrder(order=gone))
     elif order.state is not OrderState.CANCEL_SENT:
         asked = order.moved(OrderState.CANCEL_SENT, at=turn.at, why=why)
         turn.put_order(asked)

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from evil2root.domain.book.orders import OrderKind
 from evil2root.domain.core.instrument import Instrument
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.factors import Challenge
 from evil2root.domain.decision.strategies.strategy import Strategy
 from evil2root.domain.execution.costs import Costs
 from evil2root.domain.execution.exits import Exits
+from evil2root.domain.execution.remote import Traits
 from evil2root.domain.risk.limits import Limits
 from evil2root.domain.risk.sizing import Sizing
 
@@ -34,5 +36,11 @@ class Policy:
     exits: Exits
     limits: Limits
     costs: Costs
+    venue: Traits | None = None
+    """What the venue out there can do; none for the simulated one, which plays bars and keeps every guard."""
     digest: str = ""
     """Hash of the settings it was made from; stored with every decision."""
+
+    def holds(self, kind: OrderKind) -> bool:
+        """Does the venue keep protective orders of this kind? What it does not keep is watched here."""
+        return self.venue is None or kind in self.venue.guards

@@ -37,6 +37,8 @@ class Outcome(StrEnum):
     ORDERED = "ordered"
     """An entry was sent."""
     EXIT_ORDERED = "exit_ordered"
+    ADOPTED = "adopted"
+    """Found at the venue: an order of ours that the books had lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from evil2root.domain.book.external import External
 from evil2root.domain.book.orders import Leg, Order, OrderState
 from evil2root.domain.book.portfolio import Portfolio
 from evil2root.domain.core.money import ZERO, Money, Price
-from evil2root.domain.kernel.actions import Action, KeepDecision
+from evil2root.domain.kernel.actions import Action, KeepDecision, KeepPosition
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision
 from evil2root.domain.risk.breaker import Breaker
@@ -38,6 +39,16 @@ class Carry:
     breaker: Breaker = field(default_factory=Breaker)
     closed_at: datetime | None = None
     """The last close that was worked through: the feed goes on after it."""
+    cursor: str = ""
+    """Where to go on asking the venue for executions."""
+    sent_at: datetime | None = None
+    """When an order was last sent, by the machine's clock; none before the first."""
+    frozen: Mapping[str, str] = field(default_factory=dict)
+    """Symbols without entries until a person says so, each with the reason."""
+    external: Mapping[str, External] = field(default_factory=dict)
+    """Orders at the venue that are not ours, by its id for them: shown, counted, never touched."""
+    ignored: Mapping[str, Decimal] = field(default_factory=dict)
+    """What the venue has more than our books, by symbol or `cash`, as a person said that it should be let be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +81,12 @@ def empty() -> State:
 class Turn:
     """One step in the making: the state so far and the actions so far. Lives only inside `step`."""
 
-    def __init__(self, state: State, policy: Policy, at: datetime) -> None:
+    def __init__(self, state: State, policy: Policy, at: datetime, *, told_at: datetime | None = None) -> None:
         self.state = state
         self.policy = policy
         self.at = at
+        self.told_at = told_at or at
+        """The machine's time, where the feed's is another: what a venue out there calls now."""
         self.actions: list[Action] = []
 
     def do(self, *actions: Action) -> None:
@@ -91,10 +104,18 @@ class Turn:
             orders[order.client_order_id] = order
         self.state = replace(self.state, orders=orders)
 
+    def drop_position(self, symbol: str) -> None:
+        """Forget a position that is flat, and write that down."""
+        positions = {s: p for s, p in self.state.portfolio.positions.items() if s != symbol}
+        self.state = replace(self.state, portfolio=replace(self.state.portfolio, positions=positions))
+        self.do(KeepPosition(symbol=symbol, position=None))
+
     def sent(self, order: Order) -> Order:
         """Write an order down as about to be sent."""
-        sending = order.moved(OrderState.SENDING, at=self.at)
+        sending = order.moved(OrderState.SENDING, at=self.told_at)
         self.put_order(sending)
+        if self.policy.venue is not None:
+            self.carry(sent_at=self.told_at)
         return sending
 
     def await_answer(self, decision: Decision) -> None:

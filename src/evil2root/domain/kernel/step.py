@@ -5,36 +5,44 @@ from datetime import datetime
 
 from evil2root.domain.book import ledger
 from evil2root.domain.core.money import Money
-from evil2root.domain.kernel import answers, closing, desk, fills
+from evil2root.domain.kernel import adopting, answers, closing, desk, fills, freezing
 from evil2root.domain.kernel.actions import Action, KeepEntries
 from evil2root.domain.kernel.events import (
     BarsClosed,
     CancelAsked,
     CloseAsked,
     Deposited,
+    DifferenceSettled,
     Event,
+    ExternalSeen,
     FillArrived,
     HaltAsked,
+    OddArrived,
+    OrderAdopted,
     OrderAnswered,
+    OutcomeConfirmed,
     Restarted,
     ResumeAsked,
     SessionOpened,
     StopMoveAsked,
+    ThawAsked,
     VerdictArrived,
 )
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.state import State, Turn
 
 
-def step(  # noqa: C901 - one arm an event
-    state: State, event: Event, policy: Policy
+def step(  # noqa: C901, PLR0912 - one arm an event
+    state: State, event: Event, policy: Policy, *, told_at: datetime | None = None
 ) -> tuple[State, tuple[Action, ...]]:
     """Turn the crank once.
 
     The actions come in the order they must be carried out: what has to be written down first, then what is asked of
     the world. Nothing may be asked before all that was written down is committed.
+
+    `told_at` is the machine's time where the feed's is another: orders to a venue out there are stamped with it.
     """
-    turn = Turn(state, policy, _time(event))
+    turn = Turn(state, policy, _time(event), told_at=told_at)
     match event:
         case BarsClosed():
             closing.bars_closed(turn, event)
@@ -45,7 +53,7 @@ def step(  # noqa: C901 - one arm an event
         case OrderAnswered():
             answers.order_answered(turn, event)
         case FillArrived():
-            fills.fill_arrived(turn, event.fill)
+            fills.fill_arrived(turn, event)
         case Restarted():
             answers.restarted(turn)
         case Deposited():
@@ -58,6 +66,18 @@ def step(  # noqa: C901 - one arm an event
             desk.close_asked(turn, event)
         case CancelAsked():
             desk.cancel_asked(turn, event)
+        case OddArrived():
+            freezing.odd_arrived(turn, event)
+        case ExternalSeen():
+            freezing.external_seen(turn, event)
+        case ThawAsked():
+            freezing.thaw_asked(turn, event)
+        case OrderAdopted():
+            adopting.order_adopted(turn, event)
+        case DifferenceSettled():
+            adopting.difference_settled(turn, event)
+        case OutcomeConfirmed():
+            adopting.outcome_confirmed(turn, event)
         case StopMoveAsked():
             desk.stop_move_asked(turn, event)
     return turn.state, tuple(turn.actions)

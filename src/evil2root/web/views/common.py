@@ -124,6 +124,7 @@ OUTCOMES: Mapping[Outcome, Badge] = {
     Outcome.HALTED: Badge(label="Entries halted", tone="plain", glyph="stop"),
     Outcome.ORDERED: Badge(label="Ordered", tone="info", glyph="clock"),
     Outcome.EXIT_ORDERED: Badge(label="Exit ordered", tone="info", glyph="clock"),
+    Outcome.ADOPTED: Badge(label="Adopted from the broker", tone="info", glyph="check"),
 }
 
 ORDERS: Mapping[OrderState, Badge] = {
