@@ -1,7 +1,7 @@
 """The live engine: one inbox with one consumer, fed by supervised tasks. Paper, replay and live run this."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -9,9 +9,10 @@ from itertools import count
 import polars as pl
 import structlog
 
+from evil2root.domain.book.orders import Order
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.decision.verdict import Validator
-from evil2root.domain.execution.broker import Answer, Broker, SimulatedVenue
+from evil2root.domain.execution.broker import Answer, Broker, BrokerUnavailable, SimulatedVenue
 from evil2root.domain.execution.venue import Phase
 from evil2root.domain.kernel.actions import Reply, Validate
 from evil2root.domain.kernel.events import (
@@ -30,13 +31,16 @@ from evil2root.domain.market.sources import BarFeed, BarGroup, BarStore
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.desk import Phase as EnginePhase
 from evil2root.engine.observe import evidence_at
+from evil2root.engine.outside import COMPARE_EVERY_S, Outside, Remote
 from evil2root.engine.perform import Performer, answered
-from evil2root.engine.recover import recover
+from evil2root.engine.recover import Divergence, compare, recover
 
 log = structlog.get_logger()
 
 INBOX_MAX = 1_000
 """Events waiting for the kernel. A full inbox stops the feed; it drops nothing."""
+
+Told = Event | tuple[Event, ...] | BarGroup
 
 URGENT, ASKED, ANSWER, BARS = range(4)
 """Whoever is lower goes first: a halt beats everything behind it."""
@@ -46,7 +50,7 @@ URGENT, ASKED, ANSWER, BARS = range(4)
 class _Item:
     rank: int
     sequence: int
-    what: Event | BarGroup = field(compare=False)
+    what: Told = field(compare=False)
     done: "asyncio.Future[Reply | None]" = field(compare=False)
 
 
@@ -55,13 +59,15 @@ class Ports:
     """What the engine needs of the world."""
 
     journal: Journal
-    broker: Broker
+    broker: Broker | None
+    """A broker that is played here; none when there is a `remote` one."""
     venue: SimulatedVenue | None
     """The broker's own play of the bars, when it is a simulated one."""
     validator: Validator
     feed: BarFeed
     bars: BarStore
     clock: Clock
+    remote: Remote | None = None
 
 
 class Engine:
@@ -77,9 +83,16 @@ class Engine:
         self.step_ms = 0.0
         self._ports = ports
         self._opening = opening
+        self.halted_now = ""
+        """Why no entry may leave from this moment on, whatever waits in the inbox; empty when nothing holds."""
+        remote = ports.remote
         self._performer = Performer(
-            policy=policy, journal=ports.journal, broker=ports.broker, clock=ports.clock, changes=changes
-        )
+            policy=policy, journal=ports.journal, broker=ports.broker, clock=ports.clock, changes=changes,
+            records=None if remote is None else remote.records, wall=None if remote is None else remote.wall,
+        )  # fmt: skip
+        self._outside = None if remote is None else Outside(
+            remote, self._performer, tell=self._told, objection=self._objection, bars=ports.bars
+        )  # fmt: skip
         self._inbox: asyncio.PriorityQueue[_Item] = asyncio.PriorityQueue(INBOX_MAX)
         self._numbers = count()
         self._series: dict[str, pl.DataFrame] = {}
@@ -88,6 +101,9 @@ class Engine:
         self._busy = asyncio.Lock()
         self._settled = asyncio.Event()
         self._settled.set()
+        self._agreed = asyncio.Event()
+        """Set once our books and the broker's were the same: nothing is fed before."""
+        self._consuming = False
 
     @property
     def performer(self) -> Performer:
@@ -102,44 +118,111 @@ class Engine:
     async def run(self) -> None:
         """Recover, then trade. Ends only by cancellation or by an error nobody expected."""
         self.phase, self.says = EnginePhase.RECOVERING, "Comparing the books with the broker."
-        diverged = await recover(
-            self._performer, journal=self._ports.journal, broker=self._ports.broker, opening=self._opening
-        )
+        differences = await self._recover()
         await self._load_series()
-        if diverged:
-            found = "; ".join(f"{d.what}: ours {d.ours}, the broker's {d.theirs}" for d in diverged)
-            self.phase, self.says = EnginePhase.DIVERGED, f"Our books and the broker's differ. {found}."
-            log.error("recovery.diverged", differences=found)
-            await self._performer.turn(HaltAsked(by="recovery", reason=self.says, at=self._ports.clock.now()))
-        else:
-            self.phase, self.says = EnginePhase.READY, ""
-            log.info("engine.ready", decisions=self._performer.state.carry.decisions)
+        await self._conclude(differences)
         try:
             async with asyncio.TaskGroup() as tasks:
+                self._consuming = True
                 tasks.create_task(self._consume(tasks), name="kernel")
-                if not diverged:
-                    self._feeding = tasks.create_task(self._feed(), name="feed")
+                if self._outside is not None:
+                    self._outside.start(tasks)
+                    tasks.create_task(self._compare_again(), name="comparison")
+                self._feeding = tasks.create_task(self._feed(), name="feed")
         finally:
+            self._consuming = False
             self.phase, self.says = EnginePhase.STOPPED, "The engine has stopped."
 
     async def drain(self) -> None:
         """Stop the feed and let what is being worked on finish; `run` may be cancelled afterwards."""
         if self._feeding is not None:
             self._feeding.cancel()
+        if self._outside is not None:
+            await self._outside.couriers.idle()
         await self._busy.acquire()
+
+    async def _recover(self) -> tuple[Divergence, ...]:
+        ports = self._ports
+        if self._outside is not None:
+
+            def say(text: str) -> None:
+                self.says = text
+
+            return await self._outside.recover(journal=ports.journal, opening=self._opening, say=say)
+        assert ports.broker is not None, "there is a broker that is played here or one out there"
+        return await recover(self._performer, journal=ports.journal, broker=ports.broker, opening=self._opening)
+
+    async def compare(self) -> tuple[Divergence, ...] | None:
+        """Compare our books with the broker's now; none when something is moving, so that nothing can be said.
+
+        Trading waits while they differ, and goes on when they agree; a halt stays until a person ends it.
+        """
+        if self._outside is not None:
+            found = await self._outside.compare()
+        else:
+            assert self._ports.broker is not None, "there is a broker that is played here or one out there"
+            async with self._busy:
+                found = compare(self._performer.state, await self._ports.broker.books())
+        if found is not None:
+            await self._conclude(found)
+        return found
+
+    async def _conclude(self, found: tuple[Divergence, ...]) -> None:
+        """Trade on books that agree; halt on books that differ."""
+        if not found:
+            if self.phase is not EnginePhase.READY:
+                log.info("engine.ready", decisions=self._performer.state.carry.decisions)
+            self.phase, self.says = EnginePhase.READY, ""
+            self._agreed.set()
+            return
+        text = "; ".join(f"{d.what}: ours {d.ours}, the broker's {d.theirs}" for d in found)
+        says = f"Our books and the broker's differ. {text}."
+        if self.phase is EnginePhase.DIVERGED and says == self.says:
+            return
+        self.phase, self.says = EnginePhase.DIVERGED, says
+        log.error("recovery.diverged", differences=text)
+        await self._told((HaltAsked(by="recovery", reason=says, at=self._ports.clock.now()),))
+
+    async def _compare_again(self) -> None:
+        """Compare now and then: books that part while trading are as wrong as those found at the start."""
+        while True:
+            await asyncio.sleep(COMPARE_EVERY_S)
+            try:
+                await self.compare()
+            except BrokerUnavailable as problem:
+                log.info("comparison.put_off", problem=str(problem))
+
+    async def _told(self, events: Sequence[Event]) -> None:
+        """Take what the venue told to the kernel, and wait until it is worked through."""
+        if self._consuming:
+            await self._put(ANSWER, tuple(events))
+        else:
+            await self._performer.turn(*events)
+
+    def _objection(self, order: Order) -> str:
+        """Say why an entry may not leave after all: asked at the last moment before it does."""
+        carry = self._performer.state.carry
+        if self.halted_now:
+            return self.halted_now
+        if not carry.breaker.lets_in:
+            return f"entries are stopped ({carry.breaker.state}): {carry.breaker.reason}"
+        if self._ports.remote is not None and self._ports.remote.halted():
+            return "the HALT file is there"
+        return carry.frozen.get(order.symbol, "")
 
     async def ask(self, event: Event, *, urgent: bool = False) -> Reply:
         """Put what a person asks into the inbox and wait for the answer."""
         reply = await self._put(URGENT if urgent else ASKED, event)
         return reply or Reply(done=False, says="Nothing came of it.")
 
-    async def _put(self, rank: int, what: Event | BarGroup) -> Reply | None:
+    async def _put(self, rank: int, what: Told) -> Reply | None:
         done: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
         await self._inbox.put(_Item(rank, next(self._numbers), what, done))
         return await done
 
     async def _feed(self) -> None:
         """Bring bars, one group after another: the next when all that came of the last one is settled."""
+        await self._agreed.wait()
         after = self._performer.state.carry.closed_at or self._opening.at
         async for group in self._ports.feed.groups(after):
             await self._put(BARS, group)
@@ -156,7 +239,7 @@ class Engine:
             if not item.done.done():
                 item.done.set_result(reply)
 
-    async def _work(self, what: Event | BarGroup, tasks: asyncio.TaskGroup) -> Reply | None:
+    async def _work(self, what: Told, tasks: asyncio.TaskGroup) -> Reply | None:
         if isinstance(what, BarGroup):
             loop = asyncio.get_running_loop()
             began = loop.time()
@@ -164,15 +247,15 @@ class Engine:
             self.shown += len(what.bars)
             self.step_ms = (loop.time() - began) * 1_000
             return None
-        reply = await self._turn(what, tasks)
+        reply = await self._turn(tasks, *(what if isinstance(what, tuple) else (what,)))
         if isinstance(what, VerdictArrived):
             self._unanswered -= 1
             if self._unanswered == 0:
                 self._settled.set()
         return reply
 
-    async def _turn(self, event: Event, tasks: asyncio.TaskGroup) -> Reply | None:
-        challenges, reply = await self._performer.turn(event)
+    async def _turn(self, tasks: asyncio.TaskGroup, *events: Event) -> Reply | None:
+        challenges, reply = await self._performer.turn(*events)
         for challenge in challenges:
             self._unanswered += 1
             self._settled.clear()
@@ -190,7 +273,7 @@ class Engine:
         await self._phase(Phase.EXITS, bars, group.closed_at, tasks)
         if self._performer.state.awaiting:
             opened = min(bar.opened_at for bar in group.bars)
-            await self._turn(SessionOpened(at=opened, opens={s: b.open for s, b in bars.items()}), tasks)
+            await self._turn(tasks, SessionOpened(at=opened, opens={s: b.open for s, b in bars.items()}))
         await self._phase(Phase.ENTRIES, bars, group.closed_at, tasks)
         await self._phase(Phase.INSIDE, bars, group.closed_at, tasks)
         evidence = []
@@ -201,14 +284,14 @@ class Engine:
                     evidence_at, self.policy.strategy, frame, symbol=bar.symbol, interval=bar.interval, first_index=0
                 )
             )
-        await self._turn(BarsClosed(at=group.closed_at, evidence=tuple(evidence)), tasks)
+        await self._turn(tasks, BarsClosed(at=group.closed_at, evidence=tuple(evidence)))
 
     async def _phase(self, phase: Phase, bars: Mapping[str, Bar], at: datetime, tasks: asyncio.TaskGroup) -> None:
         if self._ports.venue is None:
             return
         for event in await self._ports.venue.play(phase, bars, at):
             told = answered(event) if isinstance(event, Answer) else FillArrived(fill=event)
-            await self._turn(told, tasks)
+            await self._turn(tasks, told)
 
     async def _load_series(self) -> None:
         """Load the bars up to where the account stands; the feed brings the rest."""

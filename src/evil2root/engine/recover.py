@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import structlog
 
+from evil2root.domain.book.ledger import CASH
 from evil2root.domain.book.orders import OrderState
 from evil2root.domain.core.money import ZERO, Money
 from evil2root.domain.execution.broker import Books, Broker
@@ -66,12 +67,19 @@ async def _settle_orders(performer: Performer, broker: Broker) -> None:
             await broker.amend(order)
 
 
-def compare(state: State, books: Books) -> tuple[Divergence, ...]:
-    """Compare cash and positions over the union of both sides."""
+def compare(state: State, books: Books, *, cent: Decimal = ZERO) -> tuple[Divergence, ...]:
+    """Compare cash and positions over the union of both sides, less what a person said should be let be.
+
+    `cent` is how far the venue's cash may be off by its own rounding.
+    """
     ours = {symbol: position.quantity for symbol, position in state.portfolio.positions.items()}
     found = [
         Divergence(what=symbol, ours=ours.get(symbol, ZERO), theirs=books.positions.get(symbol, ZERO))
         for symbol in sorted(set(ours) | set(books.positions))
     ]
-    found.append(Divergence(what="cash", ours=Money(state.portfolio.cash), theirs=books.cash))
-    return tuple(d for d in found if d.ours != d.theirs)
+    ignored = state.carry.ignored
+    differ = [d for d in found if d.theirs - ignored.get(d.what, ZERO) != d.ours]
+    cash = Divergence(what=CASH, ours=Money(state.portfolio.cash), theirs=books.cash)
+    if abs(cash.theirs - ignored.get(CASH, ZERO) - cash.ours) > cent:
+        differ.append(cash)
+    return tuple(differ)

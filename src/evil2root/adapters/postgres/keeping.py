@@ -80,8 +80,14 @@ class Kept:
                 self.breakers.append({"account": account, "state": b.state, "reason": b.reason, "by": b.by, "at": b.at})
             case keep.Park():
                 self.parked.append(
-                    {"account": account, "kind": one.kind, "reason": one.reason, "payload": one.payload, "at": one.at,
-                     "key": one.key or None}
+                    {
+                        "account": account,
+                        "kind": one.kind,
+                        "reason": one.reason,
+                        "payload": one.payload,
+                        "at": one.at,
+                        "key": one.key or None,
+                    }
                 )
 
     def statements(self, account: str) -> Iterator[tuple[Any, Sequence[Row]]]:

@@ -36,6 +36,8 @@ class Traits:
     """Protective orders it keeps for us; the others are watched here and sent as market orders when touched."""
     shorts: bool
     """Can units be sold that are not held?"""
+    cent: Decimal
+    """How far its cash may be off from the sum of its fills by rounding alone."""
     reserves: bool
     """Does a working stop hold its units back, so that they can't be sold before it is canceled?"""
 

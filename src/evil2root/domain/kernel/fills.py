@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from evil2root.domain.book import ledger
 from evil2root.domain.book.fills import Fill
-from evil2root.domain.book.orders import IllegalMove, Order
+from evil2root.domain.book.orders import IllegalMove, Leg, Order
 from evil2root.domain.book.positions import Position, entered, reduced
 from evil2root.domain.book.protection import Protect
 from evil2root.domain.core.money import ZERO, Money, Price, Quantity
@@ -130,6 +130,10 @@ def _enlarge(turn: Turn, order: Order, fill: Fill, before: Position | None) -> N
     if before is not None and before.stop is not None:
         is_long = position.side is Side.BUY
         stop = before.stop if stop is None else Price(levels.tighter(is_long, before.stop, stop))
+    elif stop is None and turn.policy.venue is not None:
+        # An adopted entry does not say how far its guards lie; an adopted stop says where it lies.
+        stops = (o.price for o in turn.state.of_symbol(fill.symbol) if o.leg is Leg.STOP and o.is_wanted)
+        stop = next(stops, None)
     position = replace(position, stop=stop, target=target, initial_stop=stop if before is None else before.initial_stop)
     _put(turn, fill.symbol, position)
     guard_position(turn, position, named=fill.execution_id, bar_at=order.bar_at, at=fill.at, attempt=order.attempt)
