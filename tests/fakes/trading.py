@@ -1,6 +1,7 @@
 """The ports of the engine in memory: a journal, the paper venue's memory, a feed of given bars."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -27,6 +28,8 @@ from evil2root.engine.changes import ChangeLog
 from evil2root.engine.event_clock import EventClock
 from evil2root.engine.live import Engine, Ports
 from evil2root.engine.observe import bars_of
+from evil2root.engine.outside import Remote
+from tests.fakes.remote import FakeVenue
 
 
 class Killed(BaseException):
@@ -88,7 +91,7 @@ class MemoryJournal:
             raise Killed
         self.fuse.burn(done=True)
 
-    def _keep(self, keep: do.Keep) -> None:
+    def _keep(self, keep: do.Keep) -> None:  # noqa: C901 - one arm a kind
         books = self.books
         match keep:
             case do.KeepDecision(decision=decision):
@@ -110,8 +113,9 @@ class MemoryJournal:
                 books.trades.append(trade)
             case do.KeepEquity(point=point):
                 books.points.append(point)
-            case do.Park():
-                books.parked.append(keep)
+            case do.Park(kind=kind, key=key):
+                if not key or (kind, key) not in {(p.kind, p.key) for p in books.parked}:
+                    books.parked.append(keep)
             case do.KeepBreaker():
                 pass
 
@@ -130,6 +134,17 @@ class MemoryJournal:
 
     async def recorded_execution_ids(self) -> Sequence[str]:
         return list(self.books.fills)
+
+
+class MemoryRecords:
+    def __init__(self, books: Books) -> None:
+        self.books = books
+
+    async def orders(self, client_order_ids: Sequence[str]) -> Mapping[str, Order]:
+        return {k: self.books.orders[k] for k in client_order_ids if k in self.books.orders}
+
+    async def fills(self, execution_ids: Sequence[str]) -> Mapping[str, Fill]:
+        return {k: self.books.fills[k] for k in execution_ids if k in self.books.fills}
 
 
 class MemoryVenueStore:
@@ -157,8 +172,9 @@ class MemoryVenueStore:
 class ListFeed:
     """Tells the bars of given frames, and keeps what came before its start as history."""
 
-    def __init__(self, frames: Mapping[str, pl.DataFrame]) -> None:
+    def __init__(self, frames: Mapping[str, pl.DataFrame], *, pace_s: float = 0.0) -> None:
         self.frames = frames
+        self.pace_s = pace_s
 
     async def groups(self, after: datetime | None) -> AsyncIterator[BarGroup]:
         by_close: dict[datetime, list[object]] = {}
@@ -167,6 +183,8 @@ class ListFeed:
                 by_close.setdefault(bar.closed_at, []).append(bar)
         for closed_at in sorted(by_close):
             if after is None or closed_at > after:
+                if self.pace_s:
+                    await asyncio.sleep(self.pace_s)
                 yield BarGroup(closed_at=closed_at, bars=tuple(by_close[closed_at]))  # type: ignore[arg-type]
 
     async def series(self, symbol: str, interval: Interval, *, until: datetime | None) -> pl.DataFrame:  # noqa: ARG002
@@ -190,6 +208,25 @@ async def an_engine(  # noqa: PLR0913 - what a test may want otherwise
     )  # fmt: skip
     opening = Deposited(amount=cash, at=start, ref="deposit:1")
     return Engine(policy=policy, ports=ports, opening=opening, changes=ChangeLog())
+
+
+def an_engine_outside(  # noqa: PLR0913 - what a test may want otherwise
+    policy: Policy, frames: Mapping[str, pl.DataFrame], books: Books, venue: FakeVenue, *, start: datetime,
+    fuse: Fuse | None = None, pace_s: float = 0.004, quarantine_s: float = 0.06, halted: Callable[[], bool] = bool,
+    leads: Callable[[], bool] = lambda: True,
+) -> Engine:  # fmt: skip
+    """An engine that trades at a venue out there, over memory."""
+    feed = ListFeed(frames, pace_s=pace_s)
+    remote = Remote(
+        broker=venue, records=MemoryRecords(books), wall=venue.clock, quarantine_s=quarantine_s, leads=leads,
+        halted=halted,
+    )  # fmt: skip
+    ports = Ports(
+        journal=MemoryJournal(books, fuse), broker=None, venue=None, validator=RulesValidator(policy.challenge),
+        feed=feed, bars=feed, clock=EventClock(start), remote=remote,
+    )  # fmt: skip
+    opening = Deposited(amount=Money(ZERO), at=start, ref="deposit:1")
+    return Engine(policy=replace(policy, venue=venue.traits), ports=ports, opening=opening, changes=ChangeLog())
 
 
 def without_times(order: Order) -> Order:

@@ -67,7 +67,6 @@ class Watch:
         couriers: Couriers,
         wall: Clock,
         quarantine_s: float,
-        ask_every_s: float = ASK_EVERY_S,
     ) -> None:
         self._venue = venue
         self._records = records
@@ -76,7 +75,6 @@ class Watch:
         self._couriers = couriers
         self._wall = wall
         self._quarantine_s = quarantine_s
-        self._ask_every_s = ask_every_s
         self._doubts: dict[str, _Doubt] = {}
         self._asked_again: dict[str, float] = {}
         self._heard: set[str] = set()
@@ -88,11 +86,11 @@ class Watch:
         """Ask until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(), name="venue stream")
-            wait = self._ask_every_s
+            wait = ASK_EVERY_S
             while True:
                 try:
                     await self.look()
-                    self.trouble, wait = "", self._ask_every_s
+                    self.trouble, wait = "", ASK_EVERY_S
                 except BrokerUnavailable as problem:
                     self.trouble, wait = str(problem), min(2 * wait, WAIT_MOST_S)
                     log.warning("venue.unavailable", problem=str(problem), retry_in_s=wait)
@@ -244,7 +242,7 @@ class Watch:
         now = _steady()
         first = doubt.first_not_found
         waits = first is not None and now - first < APART_S and doubt.not_founds > 0
-        if waits and now - doubt.asked_at < self._ask_every_s:
+        if waits and now - doubt.asked_at < ASK_EVERY_S:
             return
         doubt.asked_at = now
         record = await self._venue.look_up(order)
