@@ -28,6 +28,7 @@ from evil2root.domain.market.bars import Bar
 from evil2root.domain.risk.limits import Limits
 from evil2root.domain.risk.sizing import RiskAtStop
 from evil2root.engine import replay
+from evil2root.engine.aligned import Aligned
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.desk import Difference, FeedState, Phase, Recomputed, Status
 from evil2root.engine.observe import bars_of, evidence_series
@@ -329,8 +330,9 @@ def a_desk(*, bars: int = 230, symbols: Sequence[str] = SYMBOLS, **status: objec
     series = [
         evidence_series(policy.strategy, frames[s].head(bars), symbol=s, interval=policy.interval) for s in symbols
     ]
+    aligned = Aligned(frames, symbols=tuple(symbols), interval=policy.interval)
     for group in replay.groups(series):
-        book.play(group)
+        book.play(group, aligned.recent(group[0].bar.closed_at))
     lines = (
         AuditLine(sequence=2, at=first, actor=NASTY, origin="web 127.0.0.1", action="halt", object="account:demo",
                   before="ACTIVE", after="HALTED", hash="ab" * 32),

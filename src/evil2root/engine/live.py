@@ -28,6 +28,7 @@ from evil2root.domain.kernel.journal import Journal
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.market.sources import BarFeed, BarGroup, BarStore
+from evil2root.engine.aligned import Aligned
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.desk import Phase as EnginePhase
 from evil2root.engine.observe import evidence_at
@@ -96,6 +97,7 @@ class Engine:
         self._inbox: asyncio.PriorityQueue[_Item] = asyncio.PriorityQueue(INBOX_MAX)
         self._numbers = count()
         self._series: dict[str, pl.DataFrame] = {}
+        self._aligned = Aligned({}, symbols=tuple(policy.instruments), interval=policy.interval)
         self._unanswered = 0
         self._feeding: asyncio.Task[None] | None = None
         self._busy = asyncio.Lock()
@@ -284,7 +286,9 @@ class Engine:
                     evidence_at, self.policy.strategy, frame, symbol=bar.symbol, interval=bar.interval, first_index=0
                 )
             )
-        await self._turn(tasks, BarsClosed(at=group.closed_at, evidence=tuple(evidence)))
+        self._aligned.add(group.bars)
+        recent = self._aligned.recent(group.closed_at)
+        await self._turn(tasks, BarsClosed(at=group.closed_at, evidence=tuple(evidence), recent=recent))
 
     async def _phase(self, phase: Phase, bars: Mapping[str, Bar], at: datetime, tasks: asyncio.TaskGroup) -> None:
         if self._ports.venue is None:
@@ -298,6 +302,9 @@ class Engine:
         until = self._performer.state.carry.closed_at or self._opening.at
         for symbol in self.policy.instruments:
             self._series[symbol] = await self._ports.bars.series(symbol, self.policy.interval, until=until)
+        self._aligned = Aligned.live(
+            self._series, symbols=tuple(self.policy.instruments), interval=self.policy.interval
+        )
 
 
 def _with(frame: pl.DataFrame | None, bar: Bar) -> pl.DataFrame:

@@ -34,6 +34,8 @@ from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.domain.kernel.state import State, empty
 from evil2root.domain.kernel.step import step
 from evil2root.domain.market.bars import Bar
+from evil2root.domain.risk.recent import Recent
+from evil2root.engine.aligned import Aligned
 from evil2root.engine.observe import evidence_series
 
 
@@ -94,8 +96,9 @@ def backtest(  # noqa: PLR0913 - a run and who listens to it
         raise ValueError(msg)
     first = min(one[0].bar.opened_at for one in series if one)
     book = _Book(policy, cash=cash, at=first, keep=keep)
+    aligned = Aligned(frames, symbols=tuple(policy.instruments), interval=policy.interval)
     for group in groups(series):
-        book.play(group)
+        book.play(group, aligned.recent(group[0].bar.closed_at))
         progress(book.run.bars, total)
     return book.run
 
@@ -115,7 +118,7 @@ class _Book:
         self.run = Run(state=empty())
         self.turn(Deposited(amount=cash, at=at, ref="deposit:1"))
 
-    def play(self, group: list[Evidence]) -> None:
+    def play(self, group: list[Evidence], recent: Recent) -> None:
         """Work through the bars that close together."""
         bars = {e.bar.symbol: e.bar for e in group}
         opened, closed = min(b.opened_at for b in bars.values()), group[0].bar.closed_at
@@ -126,7 +129,7 @@ class _Book:
         if self.account.working:
             self._phase(Phase.ENTRIES, bars, opened)
             self._phase(Phase.INSIDE, bars, closed)
-        self.turn(BarsClosed(at=closed, evidence=tuple(group)))
+        self.turn(BarsClosed(at=closed, evidence=tuple(group), recent=recent))
         self.run.bars += len(group)
 
     def _phase(self, phase: Phase, bars: Mapping[str, Bar], at: datetime) -> None:

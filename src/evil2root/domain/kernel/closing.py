@@ -32,6 +32,7 @@ DAILY_LOSS = "daily loss"
 
 def bars_closed(turn: Turn, event: BarsClosed) -> None:
     """Mark, guard, then decide."""
+    turn.state = replace(turn.state, recent=event.recent)
     _mark(turn, event)
     _roll_day(turn)
     for evidence in event.evidence:

@@ -13,6 +13,7 @@ from evil2root.domain.core.money import Money, Price
 from evil2root.domain.decision.evidence import Evidence
 from evil2root.domain.decision.verdict import Verdict
 from evil2root.domain.market.bars import Bar
+from evil2root.domain.risk.recent import Recent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class BarsClosed:
 
     at: datetime
     evidence: tuple[Evidence, ...]
+    recent: Recent | None = None
+    """The last bars of the whole watchlist up to this close; without them, limits that need them refuse entries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,8 @@ from evil2root.domain.kernel.actions import Action, KeepDecision, KeepPosition
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision
 from evil2root.domain.risk.breaker import Breaker
+from evil2root.domain.risk.memory import RiskMemory
+from evil2root.domain.risk.recent import Recent
 
 NO_MONEY = Money(ZERO)
 
@@ -49,6 +51,8 @@ class Carry:
     """Orders at the venue that are not ours, by its id for them: shown, counted, never touched."""
     ignored: Mapping[str, Decimal] = field(default_factory=dict)
     """What the venue has more than our books, by symbol or `cash`, as a person said that it should be let be."""
+    risk: RiskMemory = field(default_factory=RiskMemory)
+    """What the risk rules have to remember."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,8 @@ class State:
     """Open orders by client order id, oldest first."""
     awaiting: Mapping[str, Decision] = field(default_factory=dict)
     """Decisions whose proposal waits for a verdict or for the open, by id, oldest first."""
+    recent: Recent | None = field(default=None, compare=False)
+    """What the market did up to the last close; not stored, so a restart waits for the next one."""
 
     def of_symbol(self, symbol: str) -> list[Order]:
         """Open orders of one symbol."""
