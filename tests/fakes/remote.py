@@ -204,7 +204,12 @@ class FakeVenue:
         page = after[: self.page]
         fills = [(f, str(n)) for n, f in page]
         fills += [(f, fills[-1][1] if fills else cursor) for f in self.told_again]
-        return Heard(fills=tuple(fills), garbled=tuple(self.garbled), more=len(after) > len(page))
+        return Heard(
+            fills=tuple(fills),
+            garbled=tuple(self.garbled),
+            more=len(after) > len(page),
+            after=str(page[-1][0]) if page else cursor,
+        )
 
     async def books(self) -> Books:
         await asyncio.sleep(0)

@@ -159,9 +159,9 @@ async def _guards(performer: Performer, venue: Venue, places: Mapping[str, _Plac
                     _place(performer.policy, place.bar, place.number, leg, f"{leg.value}:{fill.execution_id}", place.bar_at)
                     for leg in (Leg.STOP, Leg.TARGET)
                 )  # fmt: skip
-        if not heard.more or not heard.fills:
+        if not heard.more or heard.after == cursor:
             return found
-        cursor = heard.fills[-1][1]
+        cursor = heard.after
 
 
 def _order(policy: Policy, place: _Place, record: VenueOrder) -> Order:

@@ -135,8 +135,8 @@ class Watch:
 
     async def executions(self) -> None:
         """Tell every execution after the cursor."""
+        cursor = self._state().carry.cursor
         for _ in range(PAGES_MAX):
-            cursor = self._state().carry.cursor
             heard = await self._venue.executions(cursor, since=self.since())
             now = self._wall.now()
             told: list[Event] = [
@@ -151,8 +151,9 @@ class Watch:
             ]
             if told:
                 await self._tell(told)
-            if not heard.more or self._state().carry.cursor == cursor:
+            if not heard.more or heard.after == cursor:
                 return
+            cursor = heard.after
 
     async def orders(self, seen: Sequence[VenueOrder]) -> None:
         """Tell what the venue's records say of our orders, and which open ones are not ours."""

@@ -83,7 +83,9 @@ class Heard:
     garbled: tuple[str, ...] = ()
     """Executions that could not be read, as they came: set aside for a person, never guessed at."""
     more: bool = False
-    """Is there another page after the last cursor?"""
+    """Is there another page?"""
+    after: str = ""
+    """Where the next page begins, when there is one."""
 
 
 class OrderEntry(Protocol):

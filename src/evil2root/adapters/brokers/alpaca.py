@@ -1,0 +1,332 @@
+"""Alpaca: shares and crypto, on a paper or a live account.
+
+Orders can be looked up by the id we give them, and are never sent twice (class B). The HTTP status of a refusal proves
+nothing about what was placed: only a record of the venue does. Facts from Alpaca's reference of the Trading API; in
+particular: a replaced order is a new one that names the old, a working stop holds its shares back, an unknown id is
+answered with the code 40410000.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import httpx
+import structlog
+from pydantic import SecretStr
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from evil2root.adapters.brokers.alpaca_http import AlpacaHttp, Reply, parsed, refused
+from evil2root.adapters.brokers.alpaca_records import (
+    Execution,
+    OrderRecord,
+    Unreadable,
+    cash_of,
+    execution,
+    holding,
+    order_record,
+    their_symbol,
+)
+from evil2root.domain.book.fills import Fill
+from evil2root.domain.book.orders import FINAL, Order, OrderKind, OrderState
+from evil2root.domain.core.money import ZERO, Money, Price, Quantity
+from evil2root.domain.execution.broker import Answer, Books, BrokerUnavailable
+from evil2root.domain.execution.remote import Heard, Repeat, Traits, VenueOrder
+from evil2root.domain.risk.gate import Approved
+
+log = structlog.get_logger()
+
+NOT_FOUND_CODE = "40410000"
+PAGE = 100
+"""Activities a page; Alpaca's most."""
+LISTED_MAX = 500
+"""Orders a page; Alpaca's most."""
+CHAIN_MAX = 50
+"""Replacements of one order that are followed."""
+OVERLAP, FIRST_OVERLAP = timedelta(seconds=10), timedelta(seconds=60)
+"""How far before the last known execution is asked again: executions of one moment may be told out of order."""
+KNOWN_MAX = 50_000
+STREAM_S = 10.0
+CRYPTO_STOP_ROOM = Decimal("0.05")
+"""Crypto has no plain stops there, only stop limits: the limit lies this far beyond the stop."""
+
+
+class AlpacaBroker:
+    """One account at Alpaca."""
+
+    def __init__(self, base_url: str, key: SecretStr, secret: SecretStr, *, account: str) -> None:
+        self._http = AlpacaHttp(base_url, key, secret)
+        self._key, self._secret = key, secret
+        self._stream_url = base_url.rstrip("/").replace("http", "ws", 1) + "/stream"
+        self._account = account
+        self._names: dict[str, str] = {}
+        """Our ids by theirs."""
+        self._asked = False
+
+    @property
+    def traits(self) -> Traits:
+        """What Alpaca can do."""
+        return Traits(
+            venue="alpaca", repeat=Repeat.LOOK_UP, guards=frozenset({OrderKind.STOP}), shorts=True, reserves=True,
+            cent=Decimal("0.01"),
+        )  # fmt: skip
+
+    async def submit(self, approved: Approved) -> Answer:
+        """Send an order once."""
+        order = approved.order
+        reply = await self._http.command("POST", "/v2/orders", _request(order))
+        record = self._record_of(reply, f"the order {order.client_order_id}")
+        if record.ours != order.client_order_id:
+            raise refused(reply, what=f"the order {order.client_order_id}, but another one")
+        return _answer(order, record)
+
+    async def cancel(self, order: Order) -> Answer:
+        """Ask for a cancel of whatever stands for the order now."""
+        chain = await self._chain(order)
+        if not chain:
+            msg = f"Alpaca has no record of {order.client_order_id} to cancel"
+            raise BrokerUnavailable(msg)
+        last = chain[-1]
+        if last.state not in FINAL:
+            reply = await self._http.command("DELETE", f"/v2/orders/{last.id}")
+            if reply.status not in (httpx.codes.NO_CONTENT, httpx.codes.OK):
+                raise refused(reply, what=f"the cancel of {order.client_order_id}")
+        return Answer(
+            client_order_id=order.client_order_id, state=OrderState.CANCEL_SENT, broker_order_id=last.id,
+            why=order.why_state, at=last.updated_at,
+        )  # fmt: skip
+
+    async def amend(self, order: Order) -> Answer:
+        """Replace the order by one with the present price and quantity, unless that was done already."""
+        chain = await self._chain(order)
+        if not chain:
+            msg = f"Alpaca has no record of {order.client_order_id} to amend"
+            raise BrokerUnavailable(msg)
+        last, name = chain[-1], f"{order.client_order_id}-r{order.revision}"
+        if last.client_order_id != name:
+            if last.state in FINAL:
+                msg = f"Alpaca has {order.client_order_id} as {last.status}: it can't be amended"
+                raise BrokerUnavailable(msg)
+            body = {"qty": f"{order.left:f}", "client_order_id": name}
+            if order.price is not None:
+                body["stop_price"] = f"{order.price:f}"
+            last = self._record_of(
+                await self._http.command("PATCH", f"/v2/orders/{last.id}", body), f"the change {name}"
+            )
+            if last.client_order_id != name:
+                msg = f"Alpaca answered the change {name} with {last.client_order_id}"
+                raise BrokerUnavailable(msg)
+        return Answer(
+            client_order_id=order.client_order_id, state=OrderState.ACCEPTED, broker_order_id=last.id, why="",
+            at=last.updated_at,
+        )  # fmt: skip
+
+    async def look_up(self, order: Order) -> VenueOrder | None:
+        """Return what stands for the order now, with all that was filled on the way."""
+        chain = await self._chain(order)
+        return _venue_order(chain) if chain else None
+
+    async def orders(self, since: datetime) -> tuple[VenueOrder, ...]:
+        """Return every order that is open, and every one that was made at or after `since`."""
+        rows = {r.id: r for r in await self._listed({"status": "open"}, None)}
+        rows |= {r.id: r for r in await self._listed({"status": "all"}, since)}
+        found: list[VenueOrder] = []
+        for record in rows.values():
+            if record.status == "replaced":
+                continue  # the one that replaced it is open, or was made later
+            chain = [record]
+            while chain[0].replaces and len(chain) < CHAIN_MAX:
+                before = rows.get(chain[0].replaces) or await self._by_id(chain[0].replaces)
+                if before is None:
+                    break
+                chain.insert(0, before)
+            found.append(_venue_order(chain))
+        return tuple(found)
+
+    async def executions(self, cursor: str, *, since: datetime) -> Heard:
+        """Return a page of executions; what lies shortly before the cursor is told again."""
+        at, token = _unpacked(cursor)
+        start = since if at is None else at - (OVERLAP if self._asked else FIRST_OVERLAP)
+        params = {"direction": "asc", "page_size": str(PAGE), "after": start.isoformat()}
+        if token:
+            params["page_token"] = token
+        reply = await self._http.question("/v2/account/activities/FILL", params)
+        if reply.status != httpx.codes.OK or not isinstance(reply.document, list):
+            raise refused(reply, what="the executions")
+        fills: list[tuple[Fill, str]] = []
+        garbled: list[str] = []
+        for raw in reply.document:
+            try:
+                one = execution(raw)
+            except Unreadable as problem:
+                garbled.append(f"{problem}: {str(raw)[:500]}")
+                continue
+            fills.append((await self._fill(one), _packed(max(one.at, at or one.at), "")))
+        if len(reply.document) < PAGE:
+            self._asked = True
+            return Heard(fills=tuple(fills), garbled=tuple(garbled))
+        last = reply.document[-1]
+        after = _packed(at or start, str(last.get("id", "")) if isinstance(last, dict) else "")
+        # Until the last page is read, the place to go on is its token, not a time.
+        return Heard(fills=tuple((f, after) for f, _ in fills), garbled=tuple(garbled), more=True, after=after)
+
+    async def books(self) -> Books:
+        """Return cash and positions."""
+        account = await self._http.question("/v2/account")
+        positions = await self._http.question("/v2/positions")
+        if account.status != httpx.codes.OK:
+            raise refused(account, what="the account")
+        if positions.status != httpx.codes.OK or not isinstance(positions.document, list):
+            raise refused(positions, what="the positions")
+        try:
+            held = dict(holding(raw) for raw in positions.document)
+            return Books(cash=cash_of(account.document), positions={s: q for s, q in held.items() if q}, orders=())
+        except Unreadable as problem:
+            msg = f"Alpaca's books can't be read: {problem}"
+            raise BrokerUnavailable(msg) from problem
+
+    async def hints(self) -> AsyncIterator[None]:
+        """Yield at every message of the trade stream; what it says is asked for, not believed."""
+        try:
+            async with connect(self._stream_url, open_timeout=STREAM_S, max_size=1_000_000, proxy=None) as stream:
+                key, secret = self._key.get_secret_value(), self._secret.get_secret_value()
+                await stream.send(json.dumps({"action": "auth", "key": key, "secret": secret}))
+                await stream.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
+                async for message in stream:
+                    said = parsed(message if isinstance(message, str) else message.decode("utf-8", errors="replace"))
+                    if isinstance(said, dict) and said.get("stream") == "trade_updates":
+                        yield
+        except (WebSocketException, OSError, TimeoutError) as problem:
+            msg = f"Alpaca's stream is gone: {type(problem).__name__}"
+            raise BrokerUnavailable(msg) from problem
+        msg = "Alpaca's stream ended"
+        raise BrokerUnavailable(msg)
+
+    async def close(self) -> None:
+        """Give up connections."""
+        await self._http.close()
+
+    async def _chain(self, order: Order) -> list[OrderRecord]:
+        """Return the order and all that replaced it, in that order; empty when the venue says that it has none."""
+        name = order.client_order_id
+        reply = await self._http.question("/v2/orders:by_client_order_id", {"client_order_id": name})
+        if _is_not_found(reply):
+            return []
+        chain = [self._record_of(reply, f"the record of {name}")]
+        if chain[0].ours != name:
+            raise refused(reply, what=f"the record of {name}, but another one")
+        while chain[-1].replaced_by and len(chain) < CHAIN_MAX:
+            following = await self._by_id(chain[-1].replaced_by)
+            if following is None:
+                break
+            chain.append(following)
+        return chain
+
+    async def _by_id(self, broker_order_id: str) -> OrderRecord | None:
+        reply = await self._http.question(f"/v2/orders/{broker_order_id}")
+        return None if _is_not_found(reply) else self._record_of(reply, f"the order {broker_order_id}")
+
+    async def _listed(self, what: Mapping[str, str], since: datetime | None) -> list[OrderRecord]:
+        found: list[OrderRecord] = []
+        while True:
+            params = {**what, "limit": str(LISTED_MAX), "direction": "asc", "nested": "false"}
+            if since is not None:
+                params["after"] = since.isoformat()
+            reply = await self._http.question("/v2/orders", params)
+            if reply.status != httpx.codes.OK or not isinstance(reply.document, list):
+                raise refused(reply, what="the orders")
+            page: list[OrderRecord] = []
+            for raw in reply.document:
+                try:
+                    page.append(order_record(raw))
+                except Unreadable as problem:
+                    # One order nobody can read, perhaps not ours, must not hide the others: ours are looked up singly.
+                    log.warning("venue.unreadable", problem=str(problem))
+            self._learn(page)
+            found += page
+            if len(reply.document) < LISTED_MAX or not page or page[-1].created_at == since:
+                return found
+            since = page[-1].created_at
+
+    async def _fill(self, one: Execution) -> Fill:
+        name = self._names.get(one.order_id)
+        if name is None:
+            record = await self._by_id(one.order_id)
+            name = "" if record is None else record.ours
+        # Regulatory fees are not part of an execution there: they come as activities of their own.
+        return Fill(
+            venue="alpaca", account=self._account, execution_id=one.id, client_order_id=name, symbol=one.symbol,
+            side=one.side, quantity=Quantity(one.quantity), price=Price(one.price), fee=Money(ZERO), at=one.at,
+            slippage=Money(ZERO),
+        )  # fmt: skip
+
+    def _record_of(self, reply: Reply, what: str) -> OrderRecord:
+        if reply.status not in (httpx.codes.OK, httpx.codes.CREATED):
+            raise refused(reply, what=what)
+        try:
+            record = order_record(reply.document)
+        except Unreadable as problem:
+            msg = f"Alpaca did not confirm {what}: {problem}"
+            raise BrokerUnavailable(msg) from problem
+        self._learn([record])
+        return record
+
+    def _learn(self, records: list[OrderRecord]) -> None:
+        if len(self._names) > KNOWN_MAX:
+            self._names.clear()
+        self._names |= {r.id: r.ours for r in records}
+
+
+def _request(order: Order) -> dict[str, str]:
+    crypto = "-" in order.symbol
+    whole = order.quantity == order.quantity.to_integral_value()
+    body = {
+        "symbol": their_symbol(order.symbol), "qty": f"{order.quantity:f}", "side": order.side.value,
+        "client_order_id": order.client_order_id, "type": "market",
+        "time_in_force": "gtc" if crypto or (whole and order.kind is OrderKind.STOP) else "day",
+    }  # fmt: skip
+    if order.kind is OrderKind.STOP and order.price is not None:
+        body |= {"type": "stop", "stop_price": f"{order.price:f}"}
+        if crypto:
+            room = 1 + order.side.sign * CRYPTO_STOP_ROOM
+            body |= {"type": "stop_limit", "limit_price": f"{(order.price * room).quantize(Decimal('0.01')):f}"}
+    return body
+
+
+def _answer(order: Order, record: OrderRecord) -> Answer:
+    """What a record says of an order just sent; fills are told by the executions alone."""
+    over = record.state in (OrderState.REJECTED, OrderState.CANCELED, OrderState.EXPIRED) and not record.filled
+    return Answer(
+        client_order_id=order.client_order_id, state=record.state if over else OrderState.ACCEPTED,
+        broker_order_id=record.id, why=record.status if over else "", at=record.updated_at,
+    )  # fmt: skip
+
+
+def _venue_order(chain: list[OrderRecord]) -> VenueOrder:
+    first, last = chain[0], chain[-1]
+    before = sum((r.filled for r in chain[:-1]), ZERO)
+    filled = before + last.filled
+    state = OrderState.PARTIAL if last.state is OrderState.ACCEPTED and filled else last.state
+    return VenueOrder(
+        client_order_id=first.ours, broker_order_id=last.id, symbol=last.symbol, side=last.side, kind=last.kind,
+        quantity=None if last.quantity is None else before + last.quantity, price=last.price, filled=filled,
+        state=state, why=last.status, created_at=first.created_at, updated_at=last.updated_at,
+    )  # fmt: skip
+
+
+def _is_not_found(reply: Reply) -> bool:
+    """Has the venue itself said that there is no such order? A proxy's 404 has not its code."""
+    return reply.status == httpx.codes.NOT_FOUND and reply.code == NOT_FOUND_CODE
+
+
+def _packed(at: datetime, token: str) -> str:
+    return f"{at.isoformat()}|{token}"
+
+
+def _unpacked(cursor: str) -> tuple[datetime | None, str]:
+    at, _, token = cursor.partition("|")
+    try:
+        return (datetime.fromisoformat(at), token) if at else (None, "")
+    except ValueError:
+        return None, ""
