@@ -120,8 +120,8 @@ class Engine:
     async def run(self) -> None:
         """Recover, then trade. Ends only by cancellation or by an error nobody expected."""
         self.phase, self.says = EnginePhase.RECOVERING, "Comparing the books with the broker."
-        differences = await self._recover()
-        await self._load_series()
+        differences = await self._performer.until_there(self._recover)
+        await self._performer.until_there(self._load_series)
         await self._conclude(differences)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -291,9 +291,10 @@ class Engine:
         await self._turn(tasks, BarsClosed(at=group.closed_at, evidence=tuple(evidence), recent=recent))
 
     async def _phase(self, phase: Phase, bars: Mapping[str, Bar], at: datetime, tasks: asyncio.TaskGroup) -> None:
-        if self._ports.venue is None:
+        venue = self._ports.venue
+        if venue is None:
             return
-        for event in await self._ports.venue.play(phase, bars, at):
+        for event in await self._performer.until_there(lambda: venue.play(phase, bars, at)):
             told = answered(event) if isinstance(event, Answer) else FillArrived(fill=event)
             await self._turn(tasks, told)
 

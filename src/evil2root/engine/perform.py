@@ -19,6 +19,7 @@ from evil2root.domain.kernel.journal import Journal, JournalUnavailable
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.state import State, empty
 from evil2root.domain.kernel.step import step
+from evil2root.domain.market.bars import BarsUnavailable
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.event_clock import EventClock
 
@@ -136,8 +137,8 @@ class Performer:
             return batch
         records, executions = self._records, [f.execution_id for f in told]
         others = [f.client_order_id for f in told if f.client_order_id not in self.state.orders]
-        booked = dict(await self._until_there(lambda: records.fills(executions)))
-        orders = await self._until_there(lambda: records.orders(others)) if others else {}
+        booked = dict(await self.until_there(lambda: records.fills(executions)))
+        orders = await self.until_there(lambda: records.orders(others)) if others else {}
         known: list[Event] = []
         for event in batch:
             if not isinstance(event, FillArrived):
@@ -150,16 +151,18 @@ class Performer:
 
     async def _commit(self, keeps: list[do.Keep], state: State) -> None:
         """Write down, and try again until it holds: without a journal there is no trading."""
-        await self._until_there(lambda: self._journal.commit(keeps, state.carry))
+        await self.until_there(lambda: self._journal.commit(keeps, state.carry))
 
-    async def _until_there(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def until_there(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do what may be done twice, again and again, until database and broker are there for it."""
         wait = RETRY_FIRST_S
         while True:
             try:
                 done = await work()
-            except JournalUnavailable as problem:
+            except (JournalUnavailable, BrokerUnavailable, BarsUnavailable) as problem:
                 self.trouble = str(problem)
-                log.warning("journal.unavailable", problem=str(problem), retry_in_s=wait)
+                event = "broker.unavailable" if isinstance(problem, BrokerUnavailable) else "journal.unavailable"
+                log.warning(event, problem=str(problem), retry_in_s=wait)
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, RETRY_MOST_S)
             else:
@@ -175,22 +178,19 @@ class Performer:
             assert self.send is not None, "a venue out there needs couriers before anything is sent"
             self.send(action)
             return []
-        wait = RETRY_FIRST_S
-        while True:
-            try:
-                match action:
-                    case do.Submit(approved=approved):
-                        return [answered(await self._broker.submit(approved))]
-                    case do.Cancel(order=order):
-                        return [answered(await self._broker.cancel(order))]
-                    case do.Amend(order=order):
-                        await self._broker.amend(order)
-                        return []
-            except BrokerUnavailable as problem:
-                self.trouble = str(problem)
-                log.warning("broker.unavailable", problem=str(problem), retry_in_s=wait)
-                await asyncio.sleep(wait)
-                wait = min(2 * wait, RETRY_MOST_S)
+        broker = self._broker
+
+        async def once() -> list[Event]:
+            match action:
+                case do.Submit(approved=approved):
+                    return [answered(await broker.submit(approved))]
+                case do.Cancel(order=order):
+                    return [answered(await broker.cancel(order))]
+                case do.Amend(order=order):
+                    await broker.amend(order)
+                    return []
+
+        return await self.until_there(once)
 
     async def _tell(self, keeps: list[do.Keep], at: datetime) -> None:
         for keep in keeps:
