@@ -178,10 +178,8 @@ class TestRefusals:
         assert why in refusal(**values)
 
     def test_say_what_this_build_has_not_got(self) -> None:
-        keys_set = {"ALPACA__API_KEY": "a", "ALPACA__API_SECRET": "b"}
-
-        assert refusal(BROKER="alpaca", **keys_set) == (
-            "EVIL2ROOT_BROKER=alpaca is reserved: not built yet. This build has only paper."
+        assert refusal(BROKER="ccxt:kraken") == (
+            "EVIL2ROOT_BROKER=ccxt:kraken is reserved: not built yet. This build has paper and alpaca."
         )
         assert "This build can only replay recorded history" in refusal(MARKET_DATA="replay,yfinance")
         assert "This build has only local" in refusal(COMPUTE="dask://host:1234")

@@ -133,6 +133,8 @@ class Engine:
                 self._feeding = tasks.create_task(self._feed(), name="feed")
         finally:
             self._consuming = False
+            if self._outside is not None:
+                await self._outside.close()
             self.phase, self.says = EnginePhase.STOPPED, "The engine has stopped."
 
     async def drain(self) -> None:

@@ -111,6 +111,10 @@ class Outside:
             return None
         return compare(after, books, cent=self._remote.broker.traits.cent)
 
+    async def close(self) -> None:
+        """Give up connections."""
+        await self._remote.broker.close()
+
     async def _alarm(self) -> None:
         """Say loudly when a position has no stop at the venue."""
         while True:

@@ -12,7 +12,7 @@ from evil2root.adapters.system_clock import SystemClock
 from evil2root.main.database import open_database
 from evil2root.main.failure import Failure
 from evil2root.main.failures import translated
-from evil2root.main.trading import ACCOUNT
+from evil2root.main.venues import account_of
 from evil2root.settings import Settings, load
 
 DISK_FREE_MIN = 500 * 2**20
@@ -65,7 +65,7 @@ def _disk(settings: Settings) -> Finding:
 
 async def _database(settings: Settings) -> list[Finding]:
     async with open_database(settings, for_app=False) as database:
-        health = await PostgresReads(database, account=ACCOUNT).health()
+        health = await PostgresReads(database, account=account_of(settings)).health()
         breach = await first_breach(database)
     says = f"PostgreSQL {health.version}, {health.round_trip_ms:.1f} ms, schema at {migrate.head()}"
     found = [Finding(part="database", state="ok", says=says)]

@@ -28,7 +28,8 @@ from evil2root.engine.reads import PAGE_MAX, Breach, DecisionFilter, Fate, Page
 from evil2root.engine.trading_desk import recomputed
 from evil2root.main.commands import opened
 from evil2root.main.failure import Failure
-from evil2root.main.trading import ACCOUNT
+from evil2root.main.venues import account_of
+from evil2root.settings import Settings
 
 T = TypeVar("T")
 
@@ -46,8 +47,8 @@ class Told:
     """The last close; none when its symbol has none yet."""
 
 
-def _reads(database: AsyncEngine) -> PostgresReads:
-    return PostgresReads(database, account=ACCOUNT)
+def _reads(settings: Settings, database: AsyncEngine) -> PostgresReads:
+    return PostgresReads(database, account=account_of(settings))
 
 
 async def _newest(limit: int, look: Callable[[int, str | None], Awaitable[Page[T]]]) -> list[T]:
@@ -66,16 +67,16 @@ async def _newest(limit: int, look: Callable[[int, str | None], Awaitable[Page[T
 async def decisions(*, symbol: str | None, outcome: str | None, limit: int) -> list[dict[str, Any]]:
     """Return the newest decisions as rows."""
     which = DecisionFilter(symbol=symbol, outcomes=(Outcome(outcome),) if outcome else ())
-    async with opened() as (_, database):
-        reads = _reads(database)
+    async with opened() as (settings, database):
+        reads = _reads(settings, database)
         rows = await _newest(limit, lambda most, cursor: reads.decisions(which, limit=most, cursor=cursor))
     return [DecisionRowOut.model_validate(row).model_dump(mode="json") for row in rows]
 
 
 async def decision(decision_id: str) -> Told:
     """Return a decision and what it led to; raises `Failure` when there is none."""
-    async with opened() as (_, database):
-        reads = _reads(database)
+    async with opened() as (settings, database):
+        reads = _reads(settings, database)
         found = await reads.decision(decision_id)
         if found is None:
             raise Failure(_unknown(decision_id))
@@ -95,8 +96,8 @@ def as_json(found: Decision) -> dict[str, Any]:
 
 async def latest(symbol: str, *, at: datetime | None) -> Told:
     """Return the latest decision on a symbol, at or before a time."""
-    async with opened() as (_, database):
-        reads = _reads(database)
+    async with opened() as (settings, database):
+        reads = _reads(settings, database)
         found = await reads.latest_decision(symbol, at=at)
         if found is None:
             known = ", ".join(row.symbol for row in await reads.symbols(until=None)) or "none"
@@ -109,8 +110,8 @@ async def latest(symbol: str, *, at: datetime | None) -> Told:
 
 async def replay_one(decision_id: str) -> dict[str, Any]:
     """Recompute one decision from what was stored."""
-    async with opened() as (_, database):
-        found = await _reads(database).decision(decision_id)
+    async with opened() as (settings, database):
+        found = await _reads(settings, database).decision(decision_id)
         if found is None:
             raise Failure(_unknown(decision_id))
         try:
@@ -145,8 +146,8 @@ class _Kept:
 async def replay_all(progress: Callable[[int, int], None]) -> tuple[int, dict[str, Recomputed]]:
     """Recompute every decision; how many there are, and those that came out otherwise."""
     different: dict[str, Recomputed] = {}
-    async with opened() as (_, database):
-        reads, kept = _reads(database), _Kept(database)
+    async with opened() as (settings, database):
+        reads, kept = _reads(settings, database), _Kept(database)
         carry = await reads.carry()
         total = 0 if carry is None else carry.decisions
         for number in range(1, total + 1):
@@ -166,8 +167,8 @@ async def replay_all(progress: Callable[[int, int], None]) -> tuple[int, dict[st
 
 async def orders(*, symbol: str | None, only_open: bool, limit: int) -> list[dict[str, Any]]:
     """Return orders, newest first."""
-    async with opened() as (_, database):
-        reads = _reads(database)
+    async with opened() as (settings, database):
+        reads = _reads(settings, database)
         if only_open:
             rows = [o for o in await reads.open_orders() if symbol in (None, o.symbol)]
         else:
@@ -177,24 +178,24 @@ async def orders(*, symbol: str | None, only_open: bool, limit: int) -> list[dic
 
 async def fills(*, symbol: str | None, limit: int) -> list[dict[str, Any]]:
     """Return fills, newest first."""
-    async with opened() as (_, database):
-        reads = _reads(database)
+    async with opened() as (settings, database):
+        reads = _reads(settings, database)
         rows = await _newest(limit, lambda most, cursor: reads.fills(symbol=symbol, limit=most, cursor=cursor))
     return [FillOut.model_validate(row).model_dump(mode="json") for row in rows]
 
 
 async def trades(*, symbol: str | None, limit: int) -> list[dict[str, Any]]:
     """Return closed round trips, newest first."""
-    async with opened() as (_, database):
-        reads = _reads(database)
+    async with opened() as (settings, database):
+        reads = _reads(settings, database)
         rows = await _newest(limit, lambda most, cursor: reads.trades(symbol=symbol, limit=most, cursor=cursor))
     return [TradeOut.model_validate(row).model_dump(mode="json") for row in rows]
 
 
 async def positions() -> list[dict[str, Any]]:
     """Return what is held, marked at the last close."""
-    async with opened() as (_, database):
-        reads = _reads(database)
+    async with opened() as (settings, database):
+        reads = _reads(settings, database)
         held, carry, cash = await reads.positions(), await reads.carry(), await reads.cash()
     portfolio = Portfolio(
         cash=Money(cash), positions={p.symbol: p for p in held}, marks={} if carry is None else carry.marks
@@ -205,7 +206,7 @@ async def positions() -> list[dict[str, Any]]:
 async def account() -> dict[str, Any] | None:
     """Return how the account stands; none when nothing ever ran."""
     async with opened() as (settings, database):
-        reads = _reads(database)
+        reads = _reads(settings, database)
         carry = await reads.carry()
         if carry is None:
             return None
@@ -213,7 +214,7 @@ async def account() -> dict[str, Any] | None:
     # Whoever shares a database server may run anywhere: only the embedded one tells.
     runs = None if settings.database_url is not None else app_runs(settings.data_folder)
     return {
-        "account": ACCOUNT, "worked_through": carry.closed_at, "decisions": carry.decisions, "equity": carry.equity,
+        "account": account_of(settings), "worked_through": carry.closed_at, "decisions": carry.decisions, "equity": carry.equity,
         "cash": cash, "positions": len(held), "peak": carry.peak, "breaker": carry.breaker.state.value,
         "reason": carry.breaker.reason, "by": carry.breaker.by, "since": carry.breaker.at, "app_running": runs,
         "data_dir": str(settings.data_folder),

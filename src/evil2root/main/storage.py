@@ -15,7 +15,7 @@ from evil2root.domain.market.history import History
 from evil2root.domain.market.quality import issues
 from evil2root.main.commands import opened
 from evil2root.main.failure import USAGE, Failure
-from evil2root.main.trading import ACCOUNT
+from evil2root.main.venues import PAPER
 
 
 def _named(symbol: str, step: str) -> tuple[str, Interval]:
@@ -55,7 +55,7 @@ async def examine(symbols: Sequence[str], *, step: str | None) -> list[dict[str,
     length = None if step is None else _named("A", step)[1]
     async with opened() as (_, database):
         rows = [
-            row for row in await PostgresReads(database, account=ACCOUNT).symbols(until=None)
+            row for row in await PostgresReads(database, account=PAPER).symbols(until=None)
             if (not wanted or row.symbol in wanted) and length in (None, row.interval)
         ]  # fmt: skip
         missing = wanted - {row.symbol for row in rows}

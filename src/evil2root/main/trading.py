@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from evil2root.adapters.postgres.journal import PostgresJournal
 from evil2root.adapters.postgres.leadership import take_over
 from evil2root.adapters.postgres.policies import PostgresPolicies
 from evil2root.adapters.postgres.reads import PostgresReads
+from evil2root.adapters.postgres.records import PostgresRecords
 from evil2root.adapters.postgres.venue_store import PostgresVenueStore
 from evil2root.adapters.rules_validator import RulesValidator
 from evil2root.adapters.system_clock import SystemClock
@@ -29,12 +30,13 @@ from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.profiles import make_policy
 from evil2root.domain.market.history import History
 from evil2root.engine.changes import ChangeLog
+from evil2root.engine.errands import HaltFile
 from evil2root.engine.event_clock import EventClock
 from evil2root.engine.live import Engine, Ports
+from evil2root.engine.outside import Remote
 from evil2root.engine.trading_desk import Facts, TradingDesk
+from evil2root.main.venues import account_of, remote_broker
 from evil2root.settings import Settings, describe
-
-ACCOUNT = "paper"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +49,11 @@ class Trading:
 
 
 def policy_of(settings: Settings, symbols: Sequence[str], *, strategy: str | None = None,
-              options: Mapping[str, str] | None = None, account: str = ACCOUNT) -> Policy:  # fmt: skip
+              options: Mapping[str, str] | None = None, account: str | None = None) -> Policy:  # fmt: skip
     """Put together the policy the settings describe, with `options` on top."""
     name = strategy or settings.strategy
     return make_policy(
-        name, {**settings.policy_options(name), **(options or {})}, account=account,
+        name, {**settings.policy_options(name), **(options or {})}, account=account or account_of(settings),
         currency=settings.paper.currency, interval=settings.interval,
         instruments={symbol: instrument_for(symbol) for symbol in symbols},
     )  # fmt: skip
@@ -73,20 +75,29 @@ async def wire(settings: Settings, database: AsyncEngine, *, say: Callable[[str]
     feed = ReplayFeed(histories, speed=settings.replay.speed, loop=settings.replay.loop, keep=keep)
     say(f"Storing recorded history: {feed.origin}")
     await keep(feed.histories)
+    outside = remote_broker(settings)
     policy = policy_of(settings, list(histories))
+    if outside is not None:
+        policy = replace(policy, venue=outside.traits)
+    account = policy.account
     policies = PostgresPolicies(database)
     await policies.keep(policy, settings.policy_options())
     clock = EventClock(feed.starts_after)
     terms = Terms(instruments=policy.instruments, costs=policy.costs, target_gap_first=policy.exits.target_gap_first)
     cash = Money(settings.paper.cash)
-    broker = PaperBroker(PostgresVenueStore(database), terms, clock, account=ACCOUNT, cash=cash)
-    await broker.open()
+    broker = None
+    if outside is None:
+        broker = PaperBroker(PostgresVenueStore(database), terms, clock, account=account, cash=cash)
+        await broker.open()
     epoch = await take_over(database, holder=f"{platform.node()}:{os.getpid()}", at=machine.now())
-    journal = PostgresJournal(database, account=ACCOUNT, epoch=epoch)
+    journal = PostgresJournal(database, account=account, epoch=epoch)
     engine = Engine(
         policy=policy,
         ports=Ports(journal=journal, broker=broker, venue=broker, validator=RulesValidator(policy.challenge),
-                    feed=feed, bars=bars, clock=clock),
+                    feed=feed, bars=bars, clock=clock, remote=None if outside is None else Remote(
+                        broker=outside, records=PostgresRecords(database, account=account), wall=machine,
+                        quarantine_s=settings.execution.quarantine_s, leads=lambda: True,
+                        halted=HaltFile(settings.data_folder / "HALT").present)),
         opening=Deposited(amount=cash, at=feed.starts_after, ref="deposit:1"),
         changes=ChangeLog(),
     )  # fmt: skip
@@ -101,7 +112,7 @@ async def wire(settings: Settings, database: AsyncEngine, *, say: Callable[[str]
         shown=shown,
     )  # fmt: skip
     desk = TradingDesk(
-        engine=engine, reads=PostgresReads(database, account=ACCOUNT), windows=bars, policies=policies,
+        engine=engine, reads=PostgresReads(database, account=account), windows=bars, policies=policies,
         audit=PostgresAudit(database), clock=clock, machine_clock=machine, facts=facts,
         settings=lambda: {key: {"value": value, "origin": origin} for key, value, origin in describe(settings)},
     )  # fmt: skip

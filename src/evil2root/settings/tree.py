@@ -183,8 +183,12 @@ def _source_weights() -> list[str]:
 def _not_built(settings: Settings) -> list[str]:
     """Refuse what was asked for and is not there yet: better no start than another broker than the one named."""
     found = []
-    if settings.broker != "paper":
-        found.append(f"{PREFIX}BROKER={settings.broker} is reserved: not built yet. This build has only paper.")
+    if settings.broker.startswith("ccxt:"):
+        found.append(f"{PREFIX}BROKER={settings.broker} is reserved: not built yet. This build has paper and alpaca.")
+    if settings.mode == "live":
+        found.append(
+            f"{PREFIX}MODE=live is reserved: this build has no live prices yet, and recorded ones move no money."
+        )
     if "market_data" in settings.model_fields_set:
         missing = [name for name in settings.market_data if name != "replay"]
         if missing:
