@@ -6,6 +6,7 @@ particular: a replaced order is a new one that names the old, a working stop hol
 answered with the code 40410000.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
@@ -47,6 +48,7 @@ CHAIN_MAX = 50
 OVERLAP, FIRST_OVERLAP = timedelta(seconds=10), timedelta(seconds=60)
 """How far before the last known execution is asked again: executions of one moment may be told out of order."""
 KNOWN_MAX = 50_000
+SHOWN_WITHIN_S = 5.0
 STREAM_S = 10.0
 CRYPTO_STOP_ROOM = Decimal("0.05")
 """Crypto has no plain stops there, only stop limits: the limit lies this far beyond the stop."""
@@ -63,6 +65,8 @@ class AlpacaBroker:
         self._names: dict[str, str] = {}
         """Our ids by theirs."""
         self._asked = False
+        self._unshown: dict[str, float] = {}
+        """When an order was first missed that has executions."""
 
     @property
     def traits(self) -> Traits:
@@ -253,13 +257,21 @@ class AlpacaBroker:
         name = self._names.get(one.order_id)
         if name is None:
             record = await self._by_id(one.order_id)
-            name = "" if record is None else record.ours
+            name = self._nameless(one) if record is None else record.ours
         # Regulatory fees are not part of an execution there: they come as activities of their own.
         return Fill(
             venue="alpaca", account=self._account, execution_id=one.id, client_order_id=name, symbol=one.symbol,
             side=one.side, quantity=Quantity(one.quantity), price=Price(one.price), fee=Money(ZERO), at=one.at,
             slippage=Money(ZERO),
         )  # fmt: skip
+
+    def _nameless(self, one: Execution) -> str:
+        """Give an execution whose order nobody knows no name, once the venue had time to show the order."""
+        now = asyncio.get_running_loop().time()
+        if now - self._unshown.setdefault(one.order_id, now) < SHOWN_WITHIN_S:
+            msg = f"Alpaca tells an execution of the order {one.order_id}, and does not show that order yet"
+            raise BrokerUnavailable(msg)
+        return ""
 
     def _record_of(self, reply: Reply, what: str) -> OrderRecord:
         if reply.status not in (httpx.codes.OK, httpx.codes.CREATED):
@@ -275,6 +287,7 @@ class AlpacaBroker:
     def _learn(self, records: list[OrderRecord]) -> None:
         if len(self._names) > KNOWN_MAX:
             self._names.clear()
+            self._unshown.clear()
         self._names |= {r.id: r.ours for r in records}
 
 
