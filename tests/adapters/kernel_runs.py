@@ -25,8 +25,8 @@ from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.state import Carry, State, empty
 from evil2root.domain.kernel.step import step
 from evil2root.domain.market.bars import Bar
-from evil2root.domain.risk.limits import Limits
-from evil2root.domain.risk.sizing import FixedUnits
+from evil2root.domain.risk.limits import WIDE
+from evil2root.domain.risk.methods import FixedUnits
 from evil2root.domain.signals.values import Signal, View
 
 BEGIN = datetime(2024, 1, 2, tzinfo=UTC)
@@ -42,7 +42,7 @@ def a_policy(*, account: str = "paper", size_at_open: bool = False, challenge: C
         instruments={symbol: instrument_for(symbol) for symbol in SYMBOLS}, strategy=Metronome(),
         sizing=FixedUnits(units=Decimal(10)), size_at_open=size_at_open, challenge=challenge,
         answer_within=timedelta(minutes=1), exits=Exits(stop_frac=Decimal("0.04"), target_frac=Decimal("0.04")),
-        limits=Limits(), costs=Costs(), digest="test",
+        limits=WIDE, costs=Costs(), digest="test",
     )  # fmt: skip
 
 

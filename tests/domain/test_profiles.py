@@ -20,7 +20,9 @@ from evil2root.domain.execution.exits import TrailKind
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.profiles import STRATEGIES, data_options, make_policy, options_for
 from evil2root.domain.market.bars import Bar
-from evil2root.domain.risk.sizing import CapitalShare, CashFraction, Exposure, FixedUnits, RiskAtStop, size
+from evil2root.domain.risk.exposure import Exposure
+from evil2root.domain.risk.methods import CapitalShare, CashFraction, FixedUnits, RiskAtStop
+from evil2root.domain.risk.sizing import size
 from evil2root.domain.signals.values import Signal, View
 
 SYMBOLS = ("AAPL", "GOOG", "MSFT")

@@ -26,7 +26,7 @@ from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.domain.kernel.state import Carry, State
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.risk.limits import Limits
-from evil2root.domain.risk.sizing import RiskAtStop
+from evil2root.domain.risk.methods import RiskAtStop
 from evil2root.engine import replay
 from evil2root.engine.aligned import Aligned
 from evil2root.engine.changes import ChangeLog

@@ -13,7 +13,7 @@ from evil2root.domain.execution.costs import Costs
 from evil2root.domain.execution.exits import Exits, TrailKind
 from evil2root.domain.kernel.profiles import ANSWER_WITHIN
 from evil2root.domain.risk.limits import Limits
-from evil2root.domain.risk.sizing import RiskAtStop
+from evil2root.domain.risk.methods import KELLY_MOST, Kelly, RiskAtStop, VolatilityTarget
 from evil2root.domain.signals.panel import DEFAULT_WEIGHTS
 from evil2root.settings.kinds import (
     Amount,
@@ -22,7 +22,9 @@ from evil2root.settings.kinds import (
     Frac,
     FracOrNone,
     Multiple,
+    MultipleOrNone,
     Names,
+    OrNone,
     PaidIn,
     Seconds,
     Speed,
@@ -38,6 +40,11 @@ class Block(BaseModel):
     """A group of settings: frozen, and without room for names it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Row = Annotated[int, Field(ge=1, le=10_000)]
+"""How often something may happen one after the other."""
 
 
 class ReplaySettings(Block):
@@ -57,15 +64,40 @@ class PaperSettings(Block):
 
 
 class RiskSettings(Block):
-    """Limits; fractions are of equity at the last close, `none` switches a limit off where it may be."""
+    """Size and limits; fractions are of equity at the last close, `none` switches a limit off where it may be."""
 
+    sizing: Literal["risk", "volatility", "kelly", "parity"] = "risk"
     risk_per_trade_frac: Annotated[Decimal, Field(gt=0, le=1)] = RiskAtStop().risk_per_trade_frac
+    volatility_frac: Annotated[Decimal, Field(gt=0, le=1)] = VolatilityTarget().volatility_frac
+    kelly_frac: Annotated[Decimal, Field(gt=0, le=KELLY_MOST)] = Kelly().kelly_frac
     per_symbol_frac: Multiple = _LIMITS.per_symbol_frac
     gross_frac: Multiple = _LIMITS.gross_frac
+    net_frac: MultipleOrNone = _LIMITS.net_frac
+    leverage_max: Annotated[Annotated[Decimal, Field(ge=0, le=100)] | None, OrNone] = _LIMITS.leverage_max
+    sector_frac: MultipleOrNone = _LIMITS.sector_frac
+    asset_class_frac: MultipleOrNone = _LIMITS.asset_class_frac
+    currency_frac: MultipleOrNone = _LIMITS.currency_frac
     cash_reserve_frac: Frac = _LIMITS.cash_reserve_frac
     positions_max: Annotated[int, Field(ge=0, le=10_000)] = _LIMITS.positions_max
-    daily_loss_frac: FracOrNone = _LIMITS.daily_loss_frac
+    order_units_max: Annotated[Amount | None, OrNone] = _LIMITS.order_units_max
+    order_value_frac: MultipleOrNone = _LIMITS.order_value_frac
+    price_collar_frac: MultipleOrNone = _LIMITS.price_collar_frac
     volume_share_frac: FracOrNone = _LIMITS.volume_share_frac
+    average_volume_frac: FracOrNone = _LIMITS.average_volume_frac
+    correlation_max: Annotated[Annotated[Decimal, Field(ge=-1, le=1)] | None, OrNone] = _LIMITS.correlation_max
+    cluster_frac: MultipleOrNone = _LIMITS.cluster_frac
+    heat_frac: FracOrNone = _LIMITS.heat_frac
+    value_at_risk_frac: FracOrNone = _LIMITS.value_at_risk_frac
+    shortfall_frac: FracOrNone = _LIMITS.shortfall_frac
+    duplicate_s: Annotated[int, Field(ge=0, le=60)] = _LIMITS.duplicate_s
+    orders_per_second_max: Annotated[Count | None, OrNone] = _LIMITS.orders_per_second_max
+    orders_per_minute_max: Annotated[Count | None, OrNone] = _LIMITS.orders_per_minute_max
+    orders_per_day_max: Annotated[Count | None, OrNone] = _LIMITS.orders_per_day_max
+    stale_bars_max: Annotated[Annotated[Decimal, Field(ge=0, le=1_000)] | None, OrNone] = _LIMITS.stale_bars_max
+    daily_loss_frac: FracOrNone = _LIMITS.daily_loss_frac
+    drawdown_frac: FracOrNone = _LIMITS.drawdown_frac
+    losing_streak_max: Annotated[Row | None, OrNone] = _LIMITS.losing_streak_max
+    rejections_max: Annotated[Row | None, OrNone] = _LIMITS.rejections_max
     short_allowed: bool = _LIMITS.short_allowed
 
 

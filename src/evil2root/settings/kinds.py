@@ -95,7 +95,10 @@ Frac = Annotated[Decimal, Field(ge=0, le=1)]
 """A share in [0, 1]."""
 FracOrNone = Annotated[Frac | None, BeforeValidator(_none_word)]
 """A share, or `none` for no such limit."""
+OrNone = BeforeValidator(_none_word)
+"""Beside a kind that may be none: `none` and `off` mean it."""
 Multiple = Annotated[Decimal, Field(ge=0, le=10)]
+MultipleOrNone = Annotated[Multiple | None, OrNone]
 Atrs = Annotated[Decimal, Field(gt=0, le=100)]
 """Multiples of ATR(14)."""
 AtrsOrNone = Annotated[Atrs | None, BeforeValidator(_none_word)]

@@ -35,6 +35,7 @@ from evil2root.domain.kernel.record import Outcome
 from evil2root.domain.kernel.state import State, empty
 from evil2root.domain.kernel.step import step
 from evil2root.domain.risk.gate import Approved
+from evil2root.engine.aligned import Aligned
 from evil2root.engine.observe import evidence_series
 from evil2root.engine.replay import backtest, groups
 from tests.builders import DAY_ONE, an_order
@@ -161,12 +162,13 @@ def test_no_order_of_answers_breaks_the_books_or_the_limits(seed: int) -> None:
     )
     told = frames(seed, 280)
     series = [evidence_series(rules.strategy, told[s], symbol=s, interval=Interval.D1)[205:] for s in SYMBOLS]
+    aligned = Aligned(told, symbols=SYMBOLS, interval=Interval.D1)
     crowd = Crowd(rules, seed)
     crowd.tell(Deposited(amount=CASH_IN, at=DAY_ONE, ref="deposit:1"))
 
     for number, group in enumerate(groups(series)):
         at = group[0].bar.closed_at
-        crowd.tell(BarsClosed(at=at, evidence=tuple(group)))
+        crowd.tell(BarsClosed(at=at, evidence=tuple(group), recent=aligned.recent(at)))
         crowd.answer_some()
         if number == 60:
             crowd.tell(HaltAsked(by="test", reason="enough", at=at))

@@ -8,6 +8,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from evil2root.domain.core.money import ZERO, Price, Quantity, down_to, exact, floor_to, nearest_to, up_to
+from evil2root.domain.core.sectors import SECTORS, UNKNOWN
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
 
@@ -69,6 +70,8 @@ class Instrument:
     has_volume: bool = True
     """False where no provider reports real volume (spot FX): volume caps are then off."""
     shortable: bool = True
+    sector: str = UNKNOWN
+    """What its company does; `unknown` where nobody said."""
 
     def __post_init__(self) -> None:
         require_symbol(self.symbol)
@@ -141,5 +144,5 @@ def instrument_for(symbol: str) -> Instrument:
         )  # fmt: skip
     return Instrument(
         symbol=symbol, asset_class=AssetClass.EQUITY, currency="USD", session=NEW_YORK, name=name,
-        tick=Decimal("0.01"), lot=Decimal(1), minimum_notional=Decimal(1),
+        tick=Decimal("0.01"), lot=Decimal(1), minimum_notional=Decimal(1), sector=SECTORS.get(symbol, UNKNOWN),
     )  # fmt: skip

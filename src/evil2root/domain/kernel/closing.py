@@ -1,19 +1,19 @@
 """What happens at the close: marks, trailing stops, and one decision a symbol."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 from evil2root.domain.book.orders import Leg, OrderKind
 from evil2root.domain.book.portfolio import EquityPoint
 from evil2root.domain.book.positions import Position
 from evil2root.domain.core.ids import decision_id
-from evil2root.domain.core.money import ZERO, Money, Price
+from evil2root.domain.core.money import ZERO, Money
 from evil2root.domain.core.side import Side
 from evil2root.domain.decision.evidence import Evidence, Holding
 from evil2root.domain.decision.intent import Enter, Exit, Intent, Stay
 from evil2root.domain.decision.proposal import Proposal
 from evil2root.domain.execution.exits import trailed_stop
 from evil2root.domain.kernel.actions import (
-    KeepBreaker,
     KeepDecision,
     KeepEquity,
     Validate,
@@ -24,10 +24,9 @@ from evil2root.domain.kernel.guarding import put_position, watch
 from evil2root.domain.kernel.leaving import amend, leave
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, HoldingSeen, Outcome
+from evil2root.domain.kernel.remembering import new_day, trip
 from evil2root.domain.kernel.state import Turn
-from evil2root.domain.risk.breaker import Breaker, BreakerState
-
-DAILY_LOSS = "daily loss"
+from evil2root.domain.risk.breaker import Cause
 
 
 def bars_closed(turn: Turn, event: BarsClosed) -> None:
@@ -55,31 +54,27 @@ def _mark(turn: Turn, event: BarsClosed) -> None:
 
 
 def _roll_day(turn: Turn) -> None:
-    """Start a new day where one began, and stop entries while the day's loss is at its limit."""
+    """Start a new day where one began, and stop entries where the day's loss or the drawdown is at its limit."""
     carry = turn.state.carry
     if carry.day != turn.at.date():
         turn.carry(day=turn.at.date(), day_equity=carry.equity)
-        if carry.breaker.state is BreakerState.REDUCING and carry.breaker.reason.startswith(DAILY_LOSS):
-            _set_breaker(turn, Breaker(state=BreakerState.ACTIVE, reason="a new day", by="rule", at=turn.at))
-    equity = turn.state.portfolio.equity
-    turn.carry(equity=equity, peak=max(turn.state.carry.peak, equity))
-    limit, loss = turn.policy.limits.daily_loss_frac, day_loss_frac(turn)
-    if limit is not None and loss >= limit and turn.state.carry.breaker.lets_in:
-        reason = f"{DAILY_LOSS} {loss:.4f} reached the limit {limit}"
-        _set_breaker(turn, Breaker(state=BreakerState.REDUCING, reason=reason, by="rule", at=turn.at))
+        new_day(turn)
+    equity, limits = turn.state.portfolio.equity, turn.policy.limits
+    carry = turn.state.carry
+    turn.carry(equity=equity, peak=max(carry.peak, equity), risk=carry.risk.marked(equity, capital=carry.capital))
+    loss, fallen = day_loss_frac(turn), turn.state.carry.risk.drawdown(equity)
+    if limits.daily_loss_frac is not None and loss >= limits.daily_loss_frac:
+        trip(turn, Cause.DAILY_LOSS, f"daily loss {loss:.4f} reached the limit {limits.daily_loss_frac}")
+    if limits.drawdown_frac is not None and fallen >= limits.drawdown_frac:
+        trip(turn, Cause.DRAWDOWN, f"drawdown {fallen:.4f} reached the limit {limits.drawdown_frac}")
 
 
-def day_loss_frac(turn: Turn) -> Price:
+def day_loss_frac(turn: Turn) -> Decimal:
     """Loss since the previous day's close as a share of equity then; never negative."""
     carry = turn.state.carry
     if carry.day_equity <= 0:
-        return Price(ZERO)
-    return Price(max(ZERO, 1 - turn.state.portfolio.equity / carry.day_equity))
-
-
-def _set_breaker(turn: Turn, breaker: Breaker) -> None:
-    turn.carry(breaker=breaker)
-    turn.do(KeepBreaker(breaker=breaker))
+        return ZERO
+    return max(ZERO, 1 - turn.state.portfolio.equity / carry.day_equity)
 
 
 def _trail(turn: Turn, position: Position, evidence: Evidence) -> None:

@@ -6,16 +6,18 @@ from decimal import Decimal
 
 from evil2root.domain.book.orders import Leg, Order, OrderKind
 from evil2root.domain.core.ids import client_order_id
-from evil2root.domain.core.money import ONE, ZERO, exact
-from evil2root.domain.core.side import Side
+from evil2root.domain.core.money import ONE, exact
 from evil2root.domain.decision.proposal import Proposal
+from evil2root.domain.kernel.exposing import exposure_of
 from evil2root.domain.kernel.leaving import send
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, Outcome
-from evil2root.domain.kernel.state import Turn, entry_notional_left
+from evil2root.domain.kernel.state import Turn
 from evil2root.domain.risk.breaker import Breaker
+from evil2root.domain.risk.exposure import Exposure
 from evil2root.domain.risk.gate import Approved, judge_entry
-from evil2root.domain.risk.sizing import Exposure, Sized, size
+from evil2root.domain.risk.memory import Sent
+from evil2root.domain.risk.sizing import Sized, size
 
 
 def order_or_refuse(turn: Turn, decision: Decision, *, price: Decimal, at_open: bool) -> None:
@@ -32,6 +34,9 @@ def order_or_refuse(turn: Turn, decision: Decision, *, price: Decimal, at_open: 
     turn.settle(concluded)
     if approved is not None:
         send(turn, approved)
+        order = approved.order
+        sent = Sent(symbol=order.symbol, side=order.side, quantity=order.quantity, at=turn.at)
+        turn.carry(risk=turn.state.carry.risk.remembering(sent))
 
 
 def conclude(  # noqa: PLR0913 - each is an input of the arithmetic
@@ -60,33 +65,6 @@ def conclude(  # noqa: PLR0913 - each is an input of the arithmetic
         done = replace(kept, outcome=Outcome.ORDERED, order_ids=(order.client_order_id,), why_not=None)
         return done, answer
     return replace(kept, outcome=Outcome.REFUSED, why_not=answer.reason), None
-
-
-def exposure_of(turn: Turn, decision: Decision, *, at_open: bool) -> Exposure:
-    """Return the account as the gate sees it: owned plus in flight."""
-    state, costs, symbol = turn.state, turn.policy.costs, decision.symbol
-    carry, portfolio = state.carry, state.portfolio
-    left = entry_notional_left(state.orders.values(), portfolio.marks)
-    slippage = costs.slippage_bps / 10_000
-    buys = entry_notional_left((o for o in state.orders.values() if o.side is Side.BUY), portfolio.marks)
-    held = portfolio.positions.get(symbol)
-    owned = abs(held.value(portfolio.mark(held))) if held is not None else ZERO
-    has_volume = turn.policy.instruments[symbol].has_volume
-    loss = max(ZERO, 1 - portfolio.equity / carry.day_equity) if carry.day_equity > 0 else ZERO
-    return Exposure(
-        equity=carry.equity,
-        cash=portfolio.cash,
-        cash_in_flight=sum(buys.values(), ZERO) * (1 + costs.fee_frac + slippage),
-        gross=portfolio.gross + sum(left.values(), ZERO),
-        symbol=owned + left.get(symbol, ZERO),
-        positions=len(set(portfolio.positions) | set(left)),
-        day_loss_frac=loss,
-        day_volume=exact(decision.bar.volume, what="Volume") if has_volume else None,
-        fee_frac=costs.fee_frac,
-        slippage_frac=slippage,
-        asked_at_open=at_open,
-        capital=carry.capital,
-    )
 
 
 def entry_order(decision: Decision, proposal: Proposal, sized: Sized, *, policy: Policy, at: datetime) -> Order:

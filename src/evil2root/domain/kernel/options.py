@@ -11,8 +11,8 @@ from evil2root.domain.decision.factors import Challenge
 from evil2root.domain.decision.strategies.fusion import ENTRY_THRESHOLD
 from evil2root.domain.execution.costs import Costs
 from evil2root.domain.execution.exits import Exits, TrailKind
-from evil2root.domain.risk.limits import Limits
-from evil2root.domain.risk.sizing import RiskAtStop
+from evil2root.domain.risk.limits import ALWAYS_ON, BOUNDS, Limits
+from evil2root.domain.risk.methods import Kelly, RiskAtStop, VolatilityTarget
 from evil2root.domain.signals.panel import DEFAULT_WEIGHTS
 
 ANSWER_WITHIN = timedelta(seconds=60)
@@ -103,6 +103,23 @@ def _count(name: str, default: int, least: int, most: int, meaning: str) -> Opti
     return Option(name=name, default=str(default), limit=limit, meaning=meaning, read=read)
 
 
+def _limit(name: str, meaning: str) -> Option:
+    """A hard limit: its bounds and its default are where the limits are."""
+    least, most = next((least, most) for known, least, most in BOUNDS if known == name)
+    default, optional = getattr(_LIMITS, name), name not in ALWAYS_ON
+    if isinstance(default, int):
+        option = _count(name, default, int(least), int(most), meaning)
+        return _or_none(option) if optional else option
+    return _number(name, default, least, most, meaning, optional=optional)
+
+
+def _or_none(option: Option) -> Option:
+    def read(text: str) -> Any:
+        return None if text.lower() in {"none", "off"} else option.read(text)
+
+    return replace(option, limit=f"{option.limit} or none", read=read)
+
+
 def _word(name: str, default: str, words: tuple[str, ...], meaning: str) -> Option:
     def read(text: str) -> str:
         found = {word.lower(): word for word in words}.get(text.lower())
@@ -117,6 +134,39 @@ def _switch(name: str, *, default: bool, meaning: str) -> Option:
     option = _word(name, str(default).lower(), ("true", "false"), meaning)
     return replace(option, read=lambda text: option.read(text) == "true")
 
+
+SIZINGS = ("risk", "volatility", "kelly", "parity")
+
+_LIMIT_MEANINGS = {
+    "per_symbol_frac": "most of equity in one symbol",
+    "gross_frac": "most of equity in all positions, without sign",
+    "net_frac": "most of equity in longs less shorts, either way",
+    "leverage_max": "most times equity in all positions",
+    "sector_frac": "most of equity in one sector; unknown sectors are not thrown together",
+    "asset_class_frac": "most of equity in one asset class",
+    "currency_frac": "most of equity in what is quoted in one currency",
+    "cash_reserve_frac": "share of equity that entries leave in cash",
+    "positions_max": "most symbols held at a time",
+    "order_units_max": "most units in one order",
+    "order_value_frac": "most of equity in one order",
+    "price_collar_frac": "how far a price may be from the last one and the previous close",
+    "volume_share_frac": "share of the last bar's volume an entry may ask for",
+    "average_volume_frac": "share of the mean volume of the last 20 bars an entry may ask for",
+    "correlation_max": "highest mean correlation of a new position with what is held",
+    "cluster_frac": "most of equity in a position and what is held that moves as it does",
+    "heat_frac": "most of equity lost if every stop is hit",
+    "value_at_risk_frac": "most of equity lost on one bar in twenty, by the last 60",
+    "shortfall_frac": "most of equity lost on the mean of the worst bars, one in twenty",
+    "duplicate_s": "seconds in which the same entry again is a repetition; 0 lets it through",
+    "orders_per_second_max": "most entries a second",
+    "orders_per_minute_max": "most entries a minute",
+    "orders_per_day_max": "most entries a day",
+    "stale_bars_max": "oldest bar an entry may rest on, in bar lengths",
+    "daily_loss_frac": "loss of a day that stops entries until the next",
+    "drawdown_frac": "fall from the peak that stops entries until a person resumes",
+    "losing_streak_max": "losses in a row that stop entries until the next day",
+    "rejections_max": "orders rejected in a row that stop entries until the next day",
+}
 
 _LIMITS, _EXITS, _COSTS, _CHALLENGE, _WEIGHTS = Limits(), Exits(), Costs(), Challenge(), dict(DEFAULT_WEIGHTS.by_source)
 
@@ -139,12 +189,10 @@ _FUSION = (
         for name in ("trend_following", "mean_reversion", "breakout")
     ),
     _number("risk_per_trade_frac", RiskAtStop().risk_per_trade_frac, "0", "1", "share of equity lost at the stop", above=True),
-    _number("per_symbol_frac", _LIMITS.per_symbol_frac, "0", "10", "most of equity in one symbol"),
-    _number("gross_frac", _LIMITS.gross_frac, "0", "10", "most of equity in all positions, without sign"),
-    _number("cash_reserve_frac", _LIMITS.cash_reserve_frac, "0", "1", "share of equity that entries leave in cash"),
-    _count("positions_max", _LIMITS.positions_max, 0, 10_000, "most symbols held at a time"),
-    _number("daily_loss_frac", _LIMITS.daily_loss_frac, "0", "1", "loss of a day that stops entries", optional=True),
-    _number("volume_share_frac", _LIMITS.volume_share_frac, "0", "1", "share of the last bar's volume an entry may ask for", optional=True),
+    _word("sizing", "risk", SIZINGS, "by what an entry is sized: fixed risk at the stop, volatility target, Kelly's share, risk parity"),
+    _number("volatility_frac", VolatilityTarget().volatility_frac, "0", "1", "volatility a year a position adds, of equity (sizing=volatility)", above=True),
+    _number("kelly_frac", Kelly().kelly_frac, "0", "0.25", "part of Kelly's share, at most risk_per_trade_frac (sizing=kelly)", above=True),
+    *(_limit(name, meaning) for name, meaning in _LIMIT_MEANINGS.items()),
     _switch("short", default=_LIMITS.short_allowed, meaning="whether short positions may be opened"),
     _number("stop_atr", _EXITS.stop_atr, "0", "100", "stop distance in ATR(14)", above=True, optional=True),
     _number("target_atr", _EXITS.target_atr, "0", "100", "target distance in ATR(14)", above=True, optional=True),

@@ -13,7 +13,7 @@ from evil2root.domain.execution.costs import Costs
 from evil2root.domain.execution.exits import Exits
 from evil2root.domain.execution.remote import Traits
 from evil2root.domain.risk.limits import Limits
-from evil2root.domain.risk.sizing import Sizing
+from evil2root.domain.risk.methods import Sizing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,17 @@ from evil2root.domain.execution.exits import Exits, TrailKind
 from evil2root.domain.kernel.options import ANSWER_WITHIN, OPTIONS, Option, canonical, parsed
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.market.features import FEATURES_HASH
-from evil2root.domain.risk.limits import Limits
-from evil2root.domain.risk.sizing import CapitalShare, CashFraction, FixedUnits, RiskAtStop, Sizing
+from evil2root.domain.risk.limits import BOUNDS, WIDE, Limits
+from evil2root.domain.risk.methods import (
+    CapitalShare,
+    CashFraction,
+    FixedUnits,
+    Kelly,
+    RiskAtStop,
+    RiskParity,
+    Sizing,
+    VolatilityTarget,
+)
 from evil2root.domain.signals.fusion import Weights
 
 STRATEGIES: tuple[str, ...] = tuple(OPTIONS)
@@ -127,13 +136,25 @@ _SOURCE_WEIGHTS = ("trend_following_weight", "mean_reversion_weight", "breakout_
 def _sizing(strategy: str, values: Mapping[str, Any], *, symbols: int) -> Sizing:
     match strategy:
         case "fusion":
-            return RiskAtStop(risk_per_trade_frac=values["risk_per_trade_frac"])
+            return _chosen_sizing(values)
         case "buy_hold":
             return CapitalShare(capital_frac=values["pct"] / symbols)
         case "sma_cross" if values["units"] is None:
             return CashFraction(cash_frac=values["pct"])
         case _:
             return FixedUnits(units=values["units"])
+
+
+def _chosen_sizing(values: Mapping[str, Any]) -> Sizing:
+    match values["sizing"]:
+        case "volatility":
+            return VolatilityTarget(volatility_frac=values["volatility_frac"])
+        case "kelly":
+            return Kelly(kelly_frac=values["kelly_frac"], risk_per_trade_frac=values["risk_per_trade_frac"])
+        case "parity":
+            return RiskParity()
+        case _:
+            return RiskAtStop(risk_per_trade_frac=values["risk_per_trade_frac"])
 
 
 def _challenge(values: Mapping[str, Any]) -> Challenge:
@@ -175,27 +196,10 @@ def _exits(strategy: str, values: Mapping[str, Any]) -> Exits:
 
 
 def _limits(strategy: str, values: Mapping[str, Any]) -> Limits:
-    if strategy == "fusion":
-        return Limits(
-            per_symbol_frac=values["per_symbol_frac"],
-            gross_frac=values["gross_frac"],
-            cash_reserve_frac=values["cash_reserve_frac"],
-            positions_max=values["positions_max"],
-            daily_loss_frac=values["daily_loss_frac"],
-            volume_share_frac=values["volume_share_frac"],
-            short_allowed=values["short"],
-        )
-    # A yardstick or a drill that a limit refuses measures the limit: only the cash and the venue bound it.
-    wide = Decimal(10)
-    return Limits(
-        per_symbol_frac=wide,
-        gross_frac=wide,
-        cash_reserve_frac=Decimal(0),
-        positions_max=10_000,
-        daily_loss_frac=None,
-        volume_share_frac=None,
-        short_allowed=False,
-    )
+    if strategy != "fusion":
+        return WIDE
+    limits = {name: values[name] for name, _, _ in BOUNDS}
+    return Limits(**limits, short_allowed=values["short"])
 
 
 def _costs(values: Mapping[str, Any]) -> Costs:

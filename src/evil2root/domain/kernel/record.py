@@ -11,8 +11,9 @@ from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.proposal import Proposal
 from evil2root.domain.decision.verdict import Verdict
 from evil2root.domain.market.bars import Bar
-from evil2root.domain.risk.gate import Check
-from evil2root.domain.risk.sizing import Exposure, Line
+from evil2root.domain.risk.check import Check
+from evil2root.domain.risk.exposure import Exposure
+from evil2root.domain.risk.methods import Line
 from evil2root.domain.signals.values import Signal, View
 
 

@@ -1,6 +1,6 @@
 """What the kernel knows between two events."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -133,13 +133,3 @@ class Turn:
         awaiting = {k: v for k, v in self.state.awaiting.items() if k != decision.id}
         self.state = replace(self.state, awaiting=awaiting)
         self.do(KeepDecision(decision=decision))
-
-
-def entry_notional_left(orders: Iterable[Order], marks: Mapping[str, Price]) -> dict[str, Decimal]:
-    """Value of what working entries may still fill, by symbol, at the last close (or their limit)."""
-    left: dict[str, Decimal] = {}
-    for order in orders:
-        if order.leg is Leg.ENTRY:
-            price = order.price or marks[order.symbol]
-            left[order.symbol] = left.get(order.symbol, ZERO) + order.left * price
-    return left

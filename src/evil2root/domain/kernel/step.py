@@ -5,7 +5,7 @@ from datetime import datetime
 
 from evil2root.domain.book import ledger
 from evil2root.domain.core.money import Money
-from evil2root.domain.kernel import adopting, answers, closing, desk, fills, freezing
+from evil2root.domain.kernel import adopting, answers, closing, desk, fills, freezing, remembering
 from evil2root.domain.kernel.actions import Action, KeepEntries
 from evil2root.domain.kernel.events import (
     BarsClosed,
@@ -80,6 +80,7 @@ def step(  # noqa: C901, PLR0912 - one arm an event
             adopting.outcome_confirmed(turn, event)
         case StopMoveAsked():
             desk.stop_move_asked(turn, event)
+    remembering.remember(turn, event)
     return turn.state, tuple(turn.actions)
 
 

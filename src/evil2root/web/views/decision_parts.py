@@ -9,7 +9,8 @@ from decimal import Decimal
 from evil2root.domain.book.orders import Leg, Order, OrderState
 from evil2root.domain.decision.verdict import Factor
 from evil2root.domain.kernel.record import Decision
-from evil2root.domain.risk.sizing import Line
+from evil2root.domain.risk.check import Check, Unit
+from evil2root.domain.risk.methods import Line
 from evil2root.engine.reads import Fate
 from evil2root.web import format as f
 from evil2root.web.svg import Diverging, Meter, diverging, meter
@@ -120,14 +121,13 @@ class SizingRow:
 def sizing_rows(decision: Decision, place: Place) -> tuple[SizingRow, ...]:
     """The arithmetic as the risk room kept it; the last line is the size."""
     lines = decision.sizing
-    most = max(
-        (line.quantity for line in lines[:-1] if line.quantity is not None and line.label not in CAPS), default=None
-    )
+    most = max((line.quantity for line in lines[:-1] if line.quantity is not None and not _is_cap(line)), default=None)
     return tuple(_sizing(line, place, most=most, is_total=n == len(lines) - 1) for n, line in enumerate(lines))
 
 
 NUMBER = re.compile(r"[0-9]+\.[0-9]+|[0-9]{4,}")
-CAPS = frozenset({"Symbol cap", "Gross cap", "Cash", "Volume share"})
+CAPS = frozenset({"Cash", "Volume share", "Average volume share"})
+"""Limits among the lines, beside those that are called a cap."""
 
 
 def _sizing(line: Line, place: Place, *, most: Decimal | None, is_total: bool) -> SizingRow:
@@ -138,13 +138,17 @@ def _sizing(line: Line, place: Place, *, most: Decimal | None, is_total: bool) -
         return SizingRow(label=label, detail=_tidy(line.detail), value=place.money(line.amount), meter=None,
                          binds=line.binds, is_total=is_total, is_cap=False)  # fmt: skip
     units = line.quantity if line.quantity is not None else Decimal(0)
-    is_cap = line.label in CAPS
+    is_cap = _is_cap(line)
     bar = None
     if most and (not is_cap or line.binds):
         bar = meter(float(units / most), label=label, heat=False)
     value = f"{f.quantity(units)} units" if is_total else f"{f.num(units, 1)} units"
     return SizingRow(label=label, detail=_tidy(line.detail), value=value, meter=bar, binds=line.binds,
                      is_total=is_total, is_cap=is_cap)  # fmt: skip
+
+
+def _is_cap(line: Line) -> bool:
+    return line.label in CAPS or line.label.endswith(" cap")
 
 
 def _tidy(detail: str) -> str:
@@ -168,30 +172,34 @@ class CheckRow:
     advice: str
 
 
-MONEY_CHECKS = frozenset({"symbol exposure", "gross exposure", "order value", "cash"})
-RATE_CHECKS = frozenset({"daily loss"})
-COUNT_CHECKS = frozenset({"positions", "reduces only"})
-
-
 def check_rows(decision: Decision, place: Place) -> tuple[CheckRow, ...]:
     """Every limit the gate looked at, with its number."""
     rows = []
     for check in decision.checks:
         name = check.name[0].upper() + check.name[1:]
-        value, limit = "", ""
-        if check.name in MONEY_CHECKS:
-            value, limit = place.money(check.value), place.money(check.limit)
-        elif check.name in RATE_CHECKS:
-            value, limit = f.pct(check.value), f.pct(check.limit)
-        elif check.name in COUNT_CHECKS:
-            value, limit = f.quantity(check.value), f.quantity(check.limit)
-        elif check.name == "breaker":
-            value = "active" if check.holds else "stopped"
+        value, limit = _numbers(check, place)
         rows.append(
             CheckRow(name=name, holds=check.holds, value=value, limit=limit,
                      advice="" if check.holds else common.sentence(check.advice))
         )  # fmt: skip
     return tuple(rows)
+
+
+def _numbers(check: Check, place: Place) -> tuple[str, str]:
+    """What was found and what is allowed, in the check's unit; a flag has no limit to show."""
+    match check.unit:
+        case Unit.MONEY:
+            return place.money(check.value), place.money(check.limit)
+        case Unit.SHARE:
+            return f.pct(check.value), f.pct(check.limit)
+        case Unit.COUNT | Unit.UNITS:
+            return f.quantity(check.value), f.quantity(check.limit)
+        case Unit.NUMBER:
+            return f.num(check.value), f.num(check.limit)
+        case Unit.FLAG if check.name == "breaker":
+            return "active" if check.holds else "stopped", ""
+        case Unit.FLAG:
+            return "yes" if check.holds else "no", ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

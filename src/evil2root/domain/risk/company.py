@@ -1,0 +1,93 @@
+"""How a symbol moved beside what is held, from the returns of the last bars. The crossing from statistics to limits."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from math import sqrt
+
+import numpy as np
+
+from evil2root.domain.core.money import ZERO, exact
+from evil2root.domain.core.side import Side
+from evil2root.domain.risk.covariance import shrunk_correlations
+from evil2root.domain.risk.exposure import Company
+from evil2root.domain.risk.recent import Floats, Recent
+
+RETURNS_MIN = 20
+"""Bars that a correlation or a volatility needs; fewer say nothing."""
+
+ALIKE = 0.7
+"""Correlation above which two positions are one bet."""
+
+
+def company_of(
+    recent: Recent, *, symbol: str, side: Side, signed: Mapping[str, Decimal], gross: Mapping[str, Decimal]
+) -> Company | None:
+    """Compare a new position with what is held and in flight.
+
+    `signed` and `gross` are values by symbol; symbols that are not watched have no returns here and are left out.
+    None with fewer than 20 bars on which all of them have a return. Cost: T x T x N for N symbols held.
+    """
+    place = {name: n for n, name in enumerate(recent.symbols)}
+    if symbol not in place:
+        return None
+    names = [name for name in signed if name in place]
+    values = _whole_rows(recent.by_period([*(place[name] for name in names), place[symbol]]))
+    if len(values) < RETURNS_MIN:
+        return None
+    money = np.array([float(signed[name]) for name in names])
+    # Log returns become simple ones, so that profits of symbols add up.
+    grown = np.expm1(values)
+    held, unit = grown[:, :-1] @ money, side.sign * grown[:, -1]
+    alike = shrunk_correlations(values) * np.sign(money) * side.sign
+    others = np.array([name != symbol for name in names], dtype=bool)
+    weights = np.abs(money) * others
+    total = float(weights.sum())
+    mean = float(alike @ weights) / total if total > 0 else 0.0
+    cluster = tuple(name for name, one in zip(names, alike.tolist(), strict=True) if one > ALIKE and name != symbol)
+    return Company(
+        correlation=_rounded(mean),
+        cluster=cluster,
+        cluster_used=sum((gross[name] for name in cluster), gross.get(symbol, ZERO)),
+        held=tuple(round(one, 4) for one in held.tolist()),
+        unit=tuple(round(one, 9) for one in unit.tolist()),
+    )
+
+
+def volatility(recent: Recent, symbol: str, *, bars_a_year: float) -> Decimal | None:
+    """Return the standard deviation of a symbol's returns, a year; none with fewer than 20 bars."""
+    place = recent.column(symbol)
+    if place is None:
+        return None
+    values = _whole_rows(recent.by_period([place]))
+    if len(values) < RETURNS_MIN:
+        return None
+    return _rounded(float(values.std(ddof=1)) * sqrt(bars_a_year))
+
+
+def parity_share(recent: Recent, symbol: str) -> Decimal | None:
+    """Return the symbol's part of one over its volatility in the sum over the watchlist.
+
+    None with fewer than 20 bars of the symbol, or when it never moved; others without them are left out.
+    """
+    place = recent.column(symbol)
+    if place is None:
+        return None
+    values = recent.by_period(list(range(len(recent.symbols))))
+    enough = np.count_nonzero(~np.isnan(values), axis=0) >= RETURNS_MIN
+    if not enough[place]:
+        return None
+    deviations = np.nanstd(values[:, enough], axis=0, ddof=1)
+    own = float(deviations[np.count_nonzero(enough[:place])])
+    if own <= 0:
+        return None
+    return _rounded(1 / own / float((1 / deviations[deviations > 0]).sum()))
+
+
+def _whole_rows(values: Floats) -> Floats:
+    """Drop rows in which a symbol has no return yet."""
+    whole = ~np.isnan(values).any(axis=1)
+    return values if whole.all() else values[whole]
+
+
+def _rounded(value: float) -> Decimal:
+    return exact(round(value, 9), what="A statistic of returns")
