@@ -16,6 +16,7 @@ from evil2root.domain.decision.verdict import Ruling
 from evil2root.domain.kernel.closing import propose
 from evil2root.domain.kernel.entering import conclude
 from evil2root.domain.kernel.leaving import judged_exit
+from evil2root.domain.kernel.overstaying import overruled
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.domain.risk.breaker import Breaker, BreakerState
@@ -60,7 +61,7 @@ def _decide(stored: Decision, evidence: Evidence, policy: Policy) -> Decision:
     holding = None
     if seen is not None:
         holding = Holding(quantity=seen.quantity, average_price=Price(seen.average_price), opened_at=seen.opened_at)
-    intent = policy.strategy.intend(evidence, holding)
+    intent = overruled(policy.strategy.intend(evidence, holding), seen, policy.exits)
     made = replace(
         stored, strategy=policy.strategy.name, interval=policy.interval, bar=evidence.bar,
         window_from=evidence.window_from, features=evidence.features, sources=evidence.signals, view=evidence.view,

@@ -112,6 +112,9 @@ class ExecutionSettings(Block):
     trail_arm_frac: Frac = _EXITS.trail_arm_frac
     trail_frac: Frac = _EXITS.trail_frac
     trail_atr: Atrs = _EXITS.trail_atr
+    break_even_r: AtrsOrNone = _EXITS.break_even_r
+    time_stop_bars: Annotated[Row | None, OrNone] = _EXITS.time_stop_bars
+    time_stop_r: Atrs = _EXITS.time_stop_r
     answer_within_s: Seconds = ANSWER_WITHIN.total_seconds()
 
 

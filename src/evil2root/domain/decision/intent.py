@@ -29,6 +29,8 @@ class Exit:
     """Close what is held."""
 
     why: str
+    reason: str = "signal"
+    """In a word: `signal`, `time`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from evil2root.domain.kernel.entering import order_or_refuse
 from evil2root.domain.kernel.events import BarsClosed
 from evil2root.domain.kernel.guarding import put_position, watch
 from evil2root.domain.kernel.leaving import amend, leave
+from evil2root.domain.kernel.overstaying import count_bars, overruled, seen_of
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, HoldingSeen, Outcome
 from evil2root.domain.kernel.remembering import new_day, trip
@@ -39,6 +40,7 @@ def bars_closed(turn: Turn, event: BarsClosed) -> None:
         position = turn.state.portfolio.positions.get(evidence.bar.symbol)
         if position is not None:
             _trail(turn, position, evidence)
+    count_bars(turn, event.evidence)
     for evidence in event.evidence:
         _decide(turn, evidence)
     _keep_equity(turn)
@@ -84,34 +86,35 @@ def _trail(turn: Turn, position: Position, evidence: Evidence) -> None:
     reach = instrument.price(evidence.bar.high if is_long else evidence.bar.low)
     before = position.best_price
     best = reach if before is None else (max(before, reach) if is_long else min(before, reach))
-    moved = replace(position, best_price=best)
+    moved, reason = replace(position, best_price=best), ""
     if position.stop is not None:
         atr = evidence.features.get("atr_14")
-        stop = trailed_stop(position, best=best, atr=atr, exits=turn.policy.exits, instrument=instrument)
-        moved = replace(moved, stop=stop, trailing=position.trailing or stop != position.stop)
+        level = trailed_stop(position, best=best, atr=atr, exits=turn.policy.exits, instrument=instrument)
+        trailing = position.trailing or (level.stop != position.stop and level.reason == "trailing")
+        moved, reason = replace(moved, stop=level.stop, trailing=trailing), level.reason
     if moved == position:
         return
     put_position(turn, moved)
     if moved.stop != position.stop:
         for order in turn.state.of_symbol(position.symbol):
             if order.leg is Leg.STOP and order.kind is OrderKind.STOP and order.is_wanted:
-                amend(turn, order, price=moved.stop, reason="trailing")
+                amend(turn, order, price=moved.stop, reason=reason)
 
 
 def _decide(turn: Turn, evidence: Evidence) -> None:
     """Ask the strategy, and turn what it wants into a decision record and perhaps an order."""
     policy, symbol = turn.policy, evidence.bar.symbol
     position = turn.state.portfolio.positions.get(symbol)
-    holding = holding_of(position)
-    intent = policy.strategy.intend(evidence, holding)
-    decision = first_draft(turn, evidence, holding, intent)
+    seen = seen_of(turn, evidence, position)
+    intent = overruled(policy.strategy.intend(evidence, holding_of(position)), seen, policy.exits)
+    decision = first_draft(turn, evidence, seen, intent)
     turn.carry(decisions=decision.sequence)
     match intent:
         case Stay():
             turn.do(KeepDecision(decision=decision))
         case Exit():
             assert position is not None, "a strategy asked to leave what is not held"
-            leave(turn, decision, position)
+            leave(turn, decision, position, reason=intent.reason)
         case Enter():
             _enter(turn, decision, evidence, position)
 
@@ -123,12 +126,9 @@ def holding_of(position: Position | None) -> Holding | None:
     return Holding(quantity=position.quantity, average_price=position.average_price, opened_at=position.opened_at)
 
 
-def first_draft(turn: Turn, evidence: Evidence, holding: Holding | None, intent: Intent) -> Decision:
+def first_draft(turn: Turn, evidence: Evidence, seen: HoldingSeen | None, intent: Intent) -> Decision:
     """Return the decision as far as the strategy's word goes."""
     sequence = turn.state.carry.decisions + 1
-    seen = None
-    if holding is not None:
-        seen = HoldingSeen(quantity=holding.quantity, average_price=holding.average_price, opened_at=holding.opened_at)
     return Decision(
         id=decision_id(sequence),
         sequence=sequence,

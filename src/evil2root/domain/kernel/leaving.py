@@ -16,13 +16,13 @@ from evil2root.domain.kernel.state import Turn
 from evil2root.domain.risk.gate import Approved, judge_exit
 
 
-def leave(turn: Turn, decision: Decision, position: Position) -> None:
+def leave(turn: Turn, decision: Decision, position: Position, *, reason: str = "signal") -> None:
     """Order the whole position closed at the next open, and keep the decision."""
     if is_leaving(turn, position.symbol):
         why = f"An exit from {position.symbol} is already working."
         turn.do(KeepDecision(decision=replace(decision, outcome=Outcome.WAITING, why_not=why)))
         return
-    concluded, approved = judged_exit(decision, position, policy=turn.policy, at=turn.at)
+    concluded, approved = judged_exit(decision, position, policy=turn.policy, at=turn.at, reason=reason)
     turn.do(KeepDecision(decision=concluded))
     if approved is not None:
         send(turn, approved)
@@ -30,12 +30,12 @@ def leave(turn: Turn, decision: Decision, position: Position) -> None:
 
 
 def judged_exit(
-    decision: Decision, position: Position, *, policy: Policy, at: datetime
+    decision: Decision, position: Position, *, policy: Policy, at: datetime, reason: str = "signal"
 ) -> tuple[Decision, Approved | None]:
     """Judge the exit a decision wants: the decision as it ends, and the order if it may be sent. Pure."""
     order = exit_order(
         position, policy=policy, at=at, quantity=position.size, decision_id=decision.id, leg=Leg.EXIT,
-        reason="signal", attempt=1, bar_at=decision.bar.opened_at,
+        reason=reason, attempt=1, bar_at=decision.bar.opened_at,
     )  # fmt: skip
     answer = judge_exit(order, position=position)
     kept = replace(decision, checks=answer.checks)

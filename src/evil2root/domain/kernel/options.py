@@ -92,7 +92,7 @@ def _float(  # noqa: PLR0913 - as `_number`
     return replace(option, read=lambda text: float(option.read(text)))
 
 
-def _count(name: str, default: int, least: int, most: int, meaning: str) -> Option:
+def _count(name: str, default: int | None, least: int, most: int, meaning: str) -> Option:
     def read(text: str) -> int:
         value = int(text) if text.isdecimal() and text.isascii() else -1
         if not least <= value <= most:
@@ -100,7 +100,8 @@ def _count(name: str, default: int, least: int, most: int, meaning: str) -> Opti
         return value
 
     limit = f"a whole number from {least} to {most}"
-    return Option(name=name, default=str(default), limit=limit, meaning=meaning, read=read)
+    shown = "none" if default is None else str(default)
+    return Option(name=name, default=shown, limit=limit, meaning=meaning, read=read)
 
 
 def _limit(name: str, meaning: str) -> Option:
@@ -199,7 +200,10 @@ _FUSION = (
     _word("trail", _EXITS.trail.value, tuple(kind.value for kind in TrailKind), "by what the stop trails"),
     _number("trail_arm_frac", _EXITS.trail_arm_frac, "0", "1", "favourable move that arms the trailing stop"),
     _number("trail_frac", _EXITS.trail_frac, "0", "1", "distance of a percent trail"),
-    _number("trail_atr", _EXITS.trail_atr, "0", "100", "distance of an ATR trail", above=True),
+    _number("trail_atr", _EXITS.trail_atr, "0", "100", "distance of an ATR or a chandelier trail, in ATR(14)", above=True),
+    _number("break_even_r", _EXITS.break_even_r, "0", "100", "favourable move, in R, that moves the stop to the entry", above=True, optional=True),
+    _or_none(_count("time_stop_bars", None, 1, 10_000, "bars after which a position is left that has not reached time_stop_r")),
+    _number("time_stop_r", _EXITS.time_stop_r, "0", "100", "move, in R, that a position must have reached by time_stop_bars", above=True),
     _float("threshold", _CHALLENGE.threshold, "0", "1", "least confidence that lets a proposal through"),
     _float("reward_to_risk_min", _CHALLENGE.reward_to_risk_min, "0", "100", "least target distance over stop distance", above=True),
     _float("age_max_s", _CHALLENGE.age_max.total_seconds(), "0", "86400", "oldest bar a proposal may rest on, seconds", above=True),

@@ -179,6 +179,9 @@ def _exits(strategy: str, values: Mapping[str, Any]) -> Exits:
                 trail_arm_frac=values["trail_arm_frac"],
                 trail_frac=values["trail_frac"],
                 trail_atr=values["trail_atr"],
+                break_even_r=values["break_even_r"],
+                time_stop_bars=values["time_stop_bars"],
+                time_stop_r=values["time_stop_r"],
             )
         case "sma_cross":
             reference = values["reference"] == "R"

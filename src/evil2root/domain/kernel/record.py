@@ -49,6 +49,10 @@ class HoldingSeen:
     quantity: Decimal
     average_price: Decimal
     opened_at: datetime
+    bars: int | None = None
+    """Closes at which it was held, this one included; counted only where a time stop asks for it."""
+    reached_r: Decimal | None = None
+    """Its best move so far in multiples of the way to its first stop, as `bars`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
