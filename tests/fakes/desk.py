@@ -20,7 +20,7 @@ from evil2root.domain.decision.factors import Challenge
 from evil2root.domain.execution.costs import Costs
 from evil2root.domain.execution.exits import Exits
 from evil2root.domain.kernel import actions as do
-from evil2root.domain.kernel.events import CancelAsked, CloseAsked, Event, HaltAsked, ResumeAsked, StopMoveAsked
+from evil2root.domain.kernel.events import CancelAsked, CloseAsked, Event, HaltAsked, ResumeAsked, Settle, StopMoveAsked
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.domain.kernel.state import Carry, State
@@ -31,6 +31,7 @@ from evil2root.engine import replay
 from evil2root.engine.aligned import Aligned
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.desk import Difference, FeedState, Phase, Recomputed, Status
+from evil2root.engine.differences import Comparison
 from evil2root.engine.observe import bars_of, evidence_series
 from evil2root.engine.reads import (
     AuditLine,
@@ -248,6 +249,35 @@ def _page(rows: list[T], limit: int, cursor: str | None) -> Page[T]:
     return Page(items=tuple(rows[first : first + limit]), next=str(first + limit) if more else None)
 
 
+NOTHING = Comparison(differences=(), unsure="", ignored={}, external=(), frozen={}, doubtful=())
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeReconciling:
+    """Says what it is told to say, and remembers what was asked."""
+
+    found: Comparison = NOTHING
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    async def compare(self) -> Comparison:
+        return self.found
+
+    async def settle(self, what: str, how: Settle, *, by: str, origin: str, reason: str) -> do.Reply:
+        self.asked.append((how.value, what, by, origin, reason))
+        known = any(d.what == what for d in self.found.differences)
+        return do.Reply(done=known, says="The books agree." if known else f"{what} does not differ.")
+
+    async def thaw(self, symbol: str, *, by: str, origin: str, reason: str) -> do.Reply:
+        self.asked.append(("thaw", symbol, by, origin, reason))
+        return do.Reply(done=symbol in self.found.frozen, says="Thawed, or not frozen.")
+
+    async def confirm(self, client_order_id: str, *, placed: bool, by: str, origin: str, reason: str) -> do.Reply:
+        self.asked.append(("placed" if placed else "not placed", client_order_id, by, origin, reason))
+        return do.Reply(
+            done=any(o.client_order_id == client_order_id for o in self.found.doubtful), says="Confirmed, or not."
+        )
+
+
 @dataclass(slots=True, kw_only=True)
 class FakeDesk:
     """A desk over a run that stands still; commands turn the real kernel once."""
@@ -259,6 +289,7 @@ class FakeDesk:
     """Fields of the status to show instead of the ordinary ones."""
     differences: tuple[Difference, ...] = ()
     log: ChangeLog = field(default_factory=ChangeLog)
+    reconciling: FakeReconciling = field(default_factory=FakeReconciling)
     asked: list[Event] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
     """From where each of them was asked."""

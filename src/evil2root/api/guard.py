@@ -1,9 +1,12 @@
 """Nobody gets in unless they show who they are; nothing is changed by a form of another site."""
 
+import asyncio
+from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import NoReturn
 from urllib.parse import parse_qs, quote
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
@@ -13,9 +16,14 @@ from evil2root.api.problems import Problem, is_for_programs, problem
 from evil2root.api.shell import STATIC
 from evil2root.engine.access import PRE_COOKIE, SESSION_COOKIE, Access, Identity
 
+log = structlog.get_logger()
+
 PUBLIC = frozenset({"/login", "/healthz", "/readyz"})
 """The only paths besides static files that need nobody. Everything else, also what is added later, does."""
 LOGIN = "/login"
+HALTS = frozenset({"/halt", "/api/v1/halt"})
+"""What must work while the database is away."""
+HALT_WAITS_S = 0.2
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER, CSRF_FIELD = "x-csrf-token", "csrf_token"
 COOKIE_MAX = 8_192
@@ -66,11 +74,12 @@ class Guard:
         state = scope["state"]
         bearer = headers.get("authorization")
         if bearer is not None:
-            state["identity"] = await _by_key(access, bearer)
+            raw = bearer.partition(" ")[2].strip()
+            state["identity"] = await _or_seen(scope, _by_key(access, bearer), access.seen_lately(raw))
             return send
         cookies = cookie_parser(headers.get("cookie", "")[:COOKIE_MAX])
         token = cookies.get(SESSION_COOKIE, "")
-        identity = await access.session(token) if token else None
+        identity = await _or_seen(scope, access.session(token), access.seen_lately(token)) if token else None
         state["identity"] = identity
         if identity is None and scope["path"] not in PUBLIC:
             raise Problem(HTTPStatus.UNAUTHORIZED, "Sign in, or send an API key as Authorization: Bearer e2r_...")
@@ -123,6 +132,18 @@ def safe_next(address: str) -> str:
     is_path = address.startswith("/") and not address.startswith(("//", "/\\"))
     is_plain = len(address) <= 2_000 and address.isascii() and address.isprintable() and "\\" not in address
     return address if is_path and is_plain else "/"
+
+
+async def _or_seen(scope: Scope, asking: Awaitable[Identity | None], seen: Identity | None) -> Identity | None:
+    """Wait for the answer; who wants to stop trading and was here lately does not wait for a database that is away."""
+    if scope["path"] not in HALTS or seen is None:
+        return await asking
+    try:
+        async with asyncio.timeout(HALT_WAITS_S):
+            return await asking
+    except Exception as problem:  # noqa: BLE001 - whatever is wrong with the store, entries can be stopped
+        log.warning("access.unanswered", path=scope["path"], problem=str(problem) or "no answer in time")
+        return seen
 
 
 async def _by_key(access: Access, bearer: str) -> Identity:

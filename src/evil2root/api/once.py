@@ -1,5 +1,6 @@
 """Requests that move money or start work are carried out once, however often they are sent."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -15,6 +16,9 @@ from evil2root.api.values import Out
 from evil2root.engine.idempotency import Again, Asked, Clash, First, Once
 
 log = structlog.get_logger(__name__)
+
+STORE_WAITS_S = 0.2
+"""How long a request that must not wait gives the store of keys."""
 
 KEY_PATTERN = r"^[\x21-\x7e]{1,255}$"
 
@@ -41,6 +45,22 @@ class OnceOnly:
     async def run(self, work: Callable[[], Awaitable[Out]]) -> Response:
         """Carry `work` out unless it was before. A refusal (`Problem`) is an answer too, and is kept."""
         match await self._once.begin(self._asked):
+            case Clash(says=says):
+                raise Problem(HTTPStatus.CONFLICT, says)
+            case Again(status=status, answer=answer):
+                return _response(status, answer, again=True)
+            case First():
+                return await self._first(work)
+
+    async def run_anyway(self, work: Callable[[], Awaitable[Out]]) -> Response:
+        """As `run`, but a store that is away keeps nobody from doing it: for what may be done twice without harm."""
+        try:
+            async with asyncio.timeout(STORE_WAITS_S):
+                begun = await self._once.begin(self._asked)
+        except Exception as problem:  # noqa: BLE001 - whatever is wrong with the store
+            log.warning("idempotency.unanswered", path=self._asked.path, problem=str(problem) or "no answer in time")
+            return _response(HTTPStatus.OK, (await work()).model_dump_json(), again=False)
+        match begun:
             case Clash(says=says):
                 raise Problem(HTTPStatus.CONFLICT, says)
             case Again(status=status, answer=answer):

@@ -12,6 +12,7 @@ from evil2root.domain.core.money import Price
 from evil2root.domain.kernel.actions import Reply
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.state import Carry, State
+from evil2root.engine.differences import Reconciling
 from evil2root.engine.reads import Reads
 
 
@@ -92,6 +93,8 @@ class Desk(Protocol):
 
     @property
     def reads(self) -> Reads: ...
+    @property
+    def reconciling(self) -> Reconciling: ...
     @property
     def policy(self) -> Policy: ...
     @property

@@ -1,6 +1,7 @@
 """What reaches the desk from outside the process: requests of the command line, and a file named HALT."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -10,9 +11,13 @@ from typing import Any, Protocol
 import structlog
 
 from evil2root.domain.kernel.actions import Reply
+from evil2root.domain.kernel.events import Settle
 from evil2root.engine.desk import Desk, Phase
+from evil2root.engine.differences import Comparison
 
 log = structlog.get_logger()
+
+OURS = "Written by the running app: "
 
 LOOK_EVERY_S = 0.5
 """How often the HALT file is looked for."""
@@ -24,7 +29,7 @@ class Request:
 
     id: str
     kind: str
-    """`halt`, `resume`, `close`, `cancel`."""
+    """`halt`, `resume`, `close`, `cancel`, `compare`, `settle`, `thaw`, `confirm`."""
     payload: dict[str, Any]
     by: str
 
@@ -48,6 +53,15 @@ class HaltFile:
     def present(self) -> bool:
         """Is it there?"""
         return self.path.exists()
+
+    def write(self, reason: str) -> None:
+        """Put it there: it halts this process and the next one, whatever the database does. Raises `OSError`."""
+        self.path.write_text(f"{OURS}{reason}\n", encoding="utf-8")
+
+    def take_back(self) -> None:
+        """Remove it when `write` made it; a file that a person put there is theirs to remove. Raises `OSError`."""
+        if self.present() and self.path.read_text(encoding="utf-8", errors="replace").startswith(OURS):
+            self.path.unlink(missing_ok=True)
 
 
 class Errands:
@@ -93,9 +107,6 @@ class Errands:
                     cancel=bool(given.get("cancel")), flatten=bool(given.get("flatten")),
                 )  # fmt: skip
             case "resume":
-                if self._halt_file.present():
-                    says = f"The file {self._halt_file.path} still halts: remove it first."
-                    return Reply(done=False, says=says)
                 return await desk.resume(by=request.by, origin="cli", reason=str(given.get("reason", "")))
             case "close":
                 try:
@@ -103,7 +114,46 @@ class Errands:
                 except InvalidOperation:
                     return Reply(done=False, says=f"The quantity {given['quantity']!r} is no number.")
                 return await desk.close(str(given.get("symbol")), by=request.by, origin="cli", quantity=quantity)
+            case "compare":
+                return Reply(done=True, says=json.dumps(described(await desk.reconciling.compare())))
+            case "settle":
+                return await desk.reconciling.settle(
+                    str(given.get("what")), Settle(str(given.get("how"))), by=request.by, origin="cli",
+                    reason=str(given.get("reason", "")),
+                )  # fmt: skip
+            case "thaw":
+                return await desk.reconciling.thaw(
+                    str(given.get("symbol")), by=request.by, origin="cli", reason=str(given.get("reason", ""))
+                )
+            case "confirm":
+                return await desk.reconciling.confirm(
+                    str(given.get("client_order_id")), placed=bool(given.get("placed")), by=request.by, origin="cli",
+                    reason=str(given.get("reason", "")),
+                )  # fmt: skip
             case "cancel":
                 return await desk.cancel(str(given.get("client_order_id")), by=request.by, origin="cli")
             case _:
                 return Reply(done=False, says=f"This version does not know the request {request.kind!r}.")
+
+
+def described(found: Comparison) -> dict[str, Any]:
+    """Lay a comparison out as plain JSON, as the API does."""
+    return {
+        "agrees": None if found.unsure else not found.differences,
+        "unsure": found.unsure,
+        "differences": [{"what": d.what, "ours": str(d.ours), "theirs": str(d.theirs)} for d in found.differences],
+        "ignored": {what: str(extra) for what, extra in found.ignored.items()},
+        "external": [
+            {"broker_order_id": e.broker_order_id, "client_order_id": e.client_order_id, "symbol": e.symbol,
+             "side": e.side.value, "kind": e.kind, "left": None if e.left is None else str(e.left),
+             "price": None if e.price is None else str(e.price), "created_at": e.created_at.isoformat()}
+            for e in found.external
+        ],
+        "frozen": [{"symbol": symbol, "reason": why} for symbol, why in found.frozen.items()],
+        "doubtful": [
+            {"client_order_id": o.client_order_id, "symbol": o.symbol, "side": o.side.value,
+             "quantity": str(o.quantity), "sent_at": None if o.sent_at is None else o.sent_at.isoformat(),
+             "why": o.why_state}
+            for o in found.doubtful
+        ],
+    }  # fmt: skip

@@ -21,6 +21,7 @@ from evil2root.domain.kernel.events import (
     Event,
     FillArrived,
     HaltAsked,
+    ResumeAsked,
     SessionOpened,
     VerdictArrived,
 )
@@ -31,10 +32,11 @@ from evil2root.domain.market.sources import BarFeed, BarGroup, BarStore
 from evil2root.engine.aligned import Aligned
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.desk import Phase as EnginePhase
-from evil2root.engine.observe import evidence_at
+from evil2root.engine.differences import Divergence
+from evil2root.engine.observe import bars_of, evidence_at
 from evil2root.engine.outside import COMPARE_EVERY_S, Outside, Remote
 from evil2root.engine.perform import Performer, answered
-from evil2root.engine.recover import Divergence, compare, recover
+from evil2root.engine.recover import compare, recover
 
 log = structlog.get_logger()
 
@@ -144,6 +146,13 @@ class Engine:
         if self._outside is not None:
             await self._outside.couriers.idle()
         await self._busy.acquire()
+
+    def last_bar(self, symbol: str) -> tuple[Bar | None, int]:
+        """Return the last bar of a symbol and its place in the series, counted from 1; none and 0 without one."""
+        frame = self._series.get(symbol)
+        if frame is None or not frame.height:
+            return None, 0
+        return bars_of(frame.tail(1), symbol=symbol, interval=self.policy.interval)[0], frame.height
 
     async def _recover(self) -> tuple[Divergence, ...]:
         ports = self._ports
@@ -260,6 +269,8 @@ class Engine:
 
     async def _turn(self, tasks: asyncio.TaskGroup, *events: Event) -> Reply | None:
         challenges, reply = await self._performer.turn(*events)
+        if any(isinstance(event, HaltAsked | ResumeAsked) for event in events):
+            self.halted_now = ""  # from now on the breaker says it
         for challenge in challenges:
             self._unanswered += 1
             self._settled.clear()

@@ -14,8 +14,9 @@ from evil2root.domain.kernel.events import Deposited, Event
 from evil2root.domain.kernel.journal import Journal
 from evil2root.domain.market.sources import BarStore
 from evil2root.engine.couriers import Couriers
+from evil2root.engine.differences import Divergence
 from evil2root.engine.perform import Performer, Records, answered
-from evil2root.engine.recover import Divergence, compare
+from evil2root.engine.recover import compare
 from evil2root.engine.rejoin import Venue, begin, rejoin
 from evil2root.engine.watching import Watch
 

@@ -1,6 +1,5 @@
 """Start-up is recovery: load what was written, ask the broker what happened since, and trade only when both agree."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 import structlog
@@ -13,18 +12,10 @@ from evil2root.domain.kernel.events import Deposited, FillArrived, OrderAnswered
 from evil2root.domain.kernel.journal import Journal
 from evil2root.domain.kernel.state import State
 from evil2root.domain.risk.gate import approved_before
+from evil2root.engine.differences import Divergence
 from evil2root.engine.perform import Performer, answered
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Divergence:
-    """One thing our books and the broker's say differently."""
-
-    what: str
-    ours: Decimal
-    theirs: Decimal
 
 
 async def recover(

@@ -17,9 +17,10 @@ from evil2root.domain.kernel.journal import Journal
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.market.sources import BarStore
+from evil2root.engine.differences import Divergence
 from evil2root.engine.observe import bars_of
 from evil2root.engine.perform import Performer, Records
-from evil2root.engine.recover import Divergence, compare
+from evil2root.engine.recover import compare
 from evil2root.engine.watching import OVER, Watch
 
 log = structlog.get_logger()

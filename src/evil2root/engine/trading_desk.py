@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 
 import polars as pl
+import structlog
 
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.money import Price
@@ -19,12 +20,19 @@ from evil2root.domain.kernel.record import Decision
 from evil2root.domain.kernel.state import State
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.desk import FeedState, Phase, Recomputed, Status
+from evil2root.engine.errands import HaltFile
 from evil2root.engine.live import Engine
 from evil2root.engine.reads import Reads
+from evil2root.engine.reconciling import EngineReconciling
 from evil2root.engine.replaying import recompute
+
+log = structlog.get_logger()
 
 TEXT_MAX = 500
 """Characters of what a person writes into the audit log: a reason, a symbol."""
+
+HALT_WITHIN_S = 0.4
+"""How long a halt waits to be written down properly; it holds from its first instant anyway."""
 
 ANSWER_WITHIN_S = 10.0
 """How long a person waits for the engine. What was asked stays in the inbox and is still done."""
@@ -75,6 +83,7 @@ class TradingDesk:
     def __init__(  # noqa: PLR0913 - its parts
         self, *, engine: Engine, reads: Reads, windows: WindowStore, policies: PolicyBook, audit: AuditLog,
         clock: Clock, machine_clock: Clock, facts: Facts, settings: Callable[[], Mapping[str, object]],
+        halt_file: HaltFile,
     ) -> None:  # fmt: skip
         self._engine = engine
         self._reads = reads
@@ -85,11 +94,17 @@ class TradingDesk:
         self._machine_clock = machine_clock
         self._facts = facts
         self._settings = settings
+        self._halt_file = halt_file
 
     @property
     def reads(self) -> Reads:
         """The read side."""
         return self._reads
+
+    @property
+    def reconciling(self) -> EngineReconciling:
+        """Our books beside the broker's."""
+        return EngineReconciling(self._engine, self._clock, self._machine_clock, self._do)
 
     @property
     def policy(self) -> Policy:
@@ -128,12 +143,36 @@ class TradingDesk:
         """Stop entries, and more if asked."""
         event = HaltAsked(by=by, reason=reason, at=self._now(), cancel=cancel, flatten=flatten)
         after = "flatten" if flatten else "cancel" if cancel else "pause"
-        return await self._do(event, by, origin, "halt", "trading", after=f"{after}: {reason}", urgent=True)
+        # From here on no entry leaves, whatever waits in the inbox and whether or not anything can be written.
+        self._engine.halted_now = f"halted by {by}: {reason}"
+        try:
+            async with asyncio.timeout(HALT_WITHIN_S):
+                return await self._do(event, by, origin, "halt", "trading", after=f"{after}: {reason}", urgent=True)
+        except (TimeoutError, ConnectionError, OSError) as problem:
+            log.warning(
+                "halt.unwritten", by=by, origin=origin, reason=reason, problem=str(problem) or "no answer in time"
+            )
+        return await asyncio.to_thread(self._halt_by_file, f"halted by {by}: {reason}")
+
+    def _halt_by_file(self, reason: str) -> Reply:
+        path = self._halt_file.path
+        try:
+            self._halt_file.write(reason)
+        except OSError as problem:
+            says = f"No entry leaves this process, but that is written nowhere ({path}: {problem.strerror}): keep it running."
+            return Reply(done=True, says=says)
+        says = (
+            f"No entry leaves any more. The engine did not answer in time, so {path} keeps it so: resuming removes it."
+        )
+        return Reply(done=True, says=says)
 
     async def resume(self, *, by: str, origin: str, reason: str) -> Reply:
         """End a halt."""
         if not reason.strip():
             return Reply(done=False, says="Say why trading may go on: the reason is kept in the audit log.")
+        await asyncio.to_thread(self._halt_file.take_back)
+        if self._halt_file.present():
+            return Reply(done=False, says=f"The file {self._halt_file.path} still halts: remove it first.")
         event = ResumeAsked(by=by, reason=reason, at=self._now())
         return await self._do(event, by, origin, "resume", "trading", after=reason)
 

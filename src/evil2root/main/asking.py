@@ -1,5 +1,6 @@
 """What a command asks of a running app, and what it can do when none runs."""
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -72,6 +73,36 @@ async def close(symbol: str, *, quantity: str | None) -> str:
         text = f"No app runs on {settings.data_folder}: start it with `evil2root serve`, then close {symbol}."
         raise Failure(text)
     return _done(await _asked(settings, "close", {"symbol": symbol, "quantity": quantity}))
+
+
+async def compare() -> dict[str, Any]:
+    """Have the app compare its books with the broker's."""
+    found: dict[str, Any] = json.loads(_done(await _of_the_app("compare", {})))
+    return found
+
+
+async def settle(what: str, *, how: str, reason: str) -> str:
+    """Have a difference adopted, closed or let be."""
+    return _done(await _of_the_app("settle", {"what": what, "how": how, "reason": reason}))
+
+
+async def thaw(symbol: str, *, reason: str) -> str:
+    """Let entries into a frozen symbol again."""
+    return _done(await _of_the_app("thaw", {"symbol": symbol, "reason": reason}))
+
+
+async def confirm(client_order_id: str, *, placed: bool, reason: str) -> str:
+    """Say whether an order of unknown outcome is at the broker."""
+    payload = {"client_order_id": client_order_id, "placed": placed, "reason": reason}
+    return _done(await _of_the_app("confirm", payload))
+
+
+async def _of_the_app(kind: str, payload: Mapping[str, Any]) -> Reply:
+    settings = load()
+    if not _runs(settings):
+        text = f"No app runs on {settings.data_folder}: start it with `evil2root serve`, it alone knows the broker."
+        raise Failure(text)
+    return await _asked(settings, kind, payload)
 
 
 def _require_quantity(text: str) -> None:

@@ -75,6 +75,7 @@ async def wire(settings: Settings, database: AsyncEngine, *, say: Callable[[str]
     feed = ReplayFeed(histories, speed=settings.replay.speed, loop=settings.replay.loop, keep=keep)
     say(f"Storing recorded history: {feed.origin}")
     await keep(feed.histories)
+    halt_file = HaltFile(settings.data_folder / "HALT")
     outside = remote_broker(settings)
     policy = policy_of(settings, list(histories))
     if outside is not None:
@@ -97,7 +98,7 @@ async def wire(settings: Settings, database: AsyncEngine, *, say: Callable[[str]
                     feed=feed, bars=bars, clock=clock, remote=None if outside is None else Remote(
                         broker=outside, records=PostgresRecords(database, account=account), wall=machine,
                         quarantine_s=settings.execution.quarantine_s, leads=lambda: True,
-                        halted=HaltFile(settings.data_folder / "HALT").present)),
+                        halted=halt_file.present)),
         opening=Deposited(amount=cash, at=feed.starts_after, ref="deposit:1"),
         changes=ChangeLog(),
     )  # fmt: skip
@@ -113,7 +114,7 @@ async def wire(settings: Settings, database: AsyncEngine, *, say: Callable[[str]
     )  # fmt: skip
     desk = TradingDesk(
         engine=engine, reads=PostgresReads(database, account=account), windows=bars, policies=policies,
-        audit=PostgresAudit(database), clock=clock, machine_clock=machine, facts=facts,
+        audit=PostgresAudit(database), clock=clock, machine_clock=machine, facts=facts, halt_file=halt_file,
         settings=lambda: {key: {"value": value, "origin": origin} for key, value, origin in describe(settings)},
     )  # fmt: skip
     return Trading(engine=engine, desk=desk, feed=feed)

@@ -7,8 +7,10 @@ from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from evil2root.adapters.postgres.failures import first_line
 from evil2root.adapters.postgres.tables import audit_log
 
 LOCK_KEY = 0x6532725F61756474
@@ -27,11 +29,15 @@ class PostgresAudit:
     async def write(  # noqa: PLR0913 - the columns of the log
         self, *, at: datetime, actor: str, origin: str, action: str, subject: str, before: str | None, after: str | None
     ) -> None:
-        """Append a line; durable when it returns."""
-        async with self._engine.begin() as connection:
-            await audit(
-                connection, at=at, actor=actor, origin=origin, action=action, subject=subject, before=before, after=after
-            )  # fmt: skip
+        """Append a line; durable when it returns. Raises `ConnectionError` when it can't be written now."""
+        try:
+            async with self._engine.begin() as connection:
+                await audit(
+                    connection, at=at, actor=actor, origin=origin, action=action, subject=subject, before=before, after=after
+                )  # fmt: skip
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            msg = f"The audit log can't be written: {first_line(error)}"
+            raise ConnectionError(msg) from error
 
 
 async def audit(  # noqa: PLR0913 - the columns of the log

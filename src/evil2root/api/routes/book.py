@@ -175,7 +175,7 @@ async def halt(
             )
         )
 
-    return await once.run(stop)
+    return await once.run_anyway(stop)
 
 
 @router.post("/resume", summary="End a halt", responses=CONFLICT, response_model=ReplyOut, dependencies=[TRADER])
