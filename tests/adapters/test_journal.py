@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.postgres.engine import make_engine
 from evil2root.adapters.postgres.journal import BooksDisagree, PostgresJournal
-from evil2root.adapters.postgres.leadership import take_over
 from evil2root.domain.book.orders import MOVES, OrderState
 from evil2root.domain.kernel import actions as do
 from evil2root.domain.kernel.journal import JournalUnavailable, StepRefused
 from evil2root.domain.kernel.state import State
+from evil2root.engine.leading import Superseded, Unopposed
 from tests.adapters.kernel_runs import BEGIN, Run, Step, a_run
 
 pytestmark = pytest.mark.postgres
@@ -143,18 +143,19 @@ async def test_a_second_writer_of_the_same_account_is_refused(engine: AsyncEngin
 
 async def test_a_leader_that_was_replaced_is_refused(engine: AsyncEngine, connection: asyncpg.Connection) -> None:
     run = a_run(days=3)
-    first = await take_over(engine, holder="one", at=BEGIN)
-    old = PostgresJournal(engine, account="paper", epoch=first)
+    reigns = "INSERT INTO leadership (epoch, holder, since) VALUES ($1, $2, now()) ON CONFLICT (one) DO UPDATE "
+    reigns += "SET epoch = $1, holder = $2"
+    await connection.execute(reigns, 1, "one")
+    old = PostgresJournal(engine, account="paper", leader=Unopposed(epoch=1))
     await keep(old, run.steps)
-    second = await take_over(engine, holder="two", at=BEGIN)
+    await connection.execute(reigns, 2, "two")
 
-    with pytest.raises(StepRefused, match="or leads since epoch 1"):
+    with pytest.raises(Superseded, match="two leads since epoch 2"):
         await old.commit([], run.state.carry)
 
-    new = PostgresJournal(engine, account="paper", epoch=second)
+    new = PostgresJournal(engine, account="paper", leader=Unopposed(epoch=2))
     await new.load()
     await new.commit([], run.state.carry)
-    assert (first, second) == (1, 2)
     assert [tuple(row) for row in await connection.fetch("SELECT epoch, holder FROM v_leader")] == [(2, "two")]
     assert await connection.fetchval("SELECT DISTINCT epoch FROM v_order_events") == 1
 

@@ -21,6 +21,7 @@ from evil2root.domain.kernel.state import State
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.desk import FeedState, Phase, Recomputed, Status
 from evil2root.engine.errands import HaltFile
+from evil2root.engine.leading import UNOPPOSED, Leader
 from evil2root.engine.live import Engine
 from evil2root.engine.reads import Reads
 from evil2root.engine.reconciling import EngineReconciling
@@ -83,7 +84,7 @@ class TradingDesk:
     def __init__(  # noqa: PLR0913 - its parts
         self, *, engine: Engine, reads: Reads, windows: WindowStore, policies: PolicyBook, audit: AuditLog,
         clock: Clock, machine_clock: Clock, facts: Facts, settings: Callable[[], Mapping[str, object]],
-        halt_file: HaltFile,
+        halt_file: HaltFile, leader: Leader = UNOPPOSED,
     ) -> None:  # fmt: skip
         self._engine = engine
         self._reads = reads
@@ -95,6 +96,7 @@ class TradingDesk:
         self._facts = facts
         self._settings = settings
         self._halt_file = halt_file
+        self._leader = leader
 
     @property
     def reads(self) -> Reads:
@@ -120,6 +122,8 @@ class TradingDesk:
         """Is the bot trading, and how is it?"""
         engine, facts, state = self._engine, self._facts, self.state
         trouble = engine.performer.trouble
+        if not trouble and engine.phase in (Phase.READY, Phase.DIVERGED) and not self._leader.leads:
+            trouble = "The hold on the database is lost for now: nothing is sent until it is back."
         phase, says = (Phase.DATABASE, trouble) if trouble else (engine.phase, engine.says)
         carry = state.carry
         return Status(
@@ -143,6 +147,8 @@ class TradingDesk:
         """Stop entries, and more if asked."""
         event = HaltAsked(by=by, reason=reason, at=self._now(), cancel=cancel, flatten=flatten)
         after = "flatten" if flatten else "cancel" if cancel else "pause"
+        if self._engine.phase is Phase.STANDBY:
+            return await self._do(event, by, origin, "halt", "trading", after=f"{after}: {reason}")
         # From here on no entry leaves, whatever waits in the inbox and whether or not anything can be written.
         self._engine.halted_now = f"halted by {by}: {reason}"
         try:
@@ -216,7 +222,9 @@ class TradingDesk:
         """Ask the engine, then write down who asked and what came of it; also when nothing did."""
         if not all(text.isprintable() and len(text) <= TEXT_MAX for text in (by, origin, what, after or "")):
             return Reply(done=False, says=f"Use printable characters, at most {TEXT_MAX} of them.")
-        if self._engine.phase in (Phase.STARTING, Phase.RECOVERING, Phase.STOPPED):
+        if self._engine.phase is Phase.STANDBY:
+            reply = Reply(done=False, says=f"{self._engine.says} Ask the one that leads.")
+        elif self._engine.phase in (Phase.STARTING, Phase.RECOVERING, Phase.STOPPED):
             reply = Reply(done=False, says=f"The engine is {self._engine.phase}: {self._engine.says}")
         else:
             try:

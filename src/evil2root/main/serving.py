@@ -11,12 +11,14 @@ from pathlib import Path
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root import __version__
 from evil2root.adapters.passwords import Argon2Hasher
 from evil2root.adapters.postgres.access import PostgresAccess
 from evil2root.adapters.postgres.desk_queue import PostgresDeskQueue
+from evil2root.adapters.postgres.failures import GONE
 from evil2root.adapters.postgres.idempotency import PostgresOnce
 from evil2root.adapters.system_clock import SystemClock
 from evil2root.api.app import create_app
@@ -24,8 +26,9 @@ from evil2root.engine.access import Access
 from evil2root.engine.desk import Phase
 from evil2root.engine.errands import Errands, HaltFile
 from evil2root.engine.idempotency import Once
+from evil2root.engine.leading import Superseded
 from evil2root.logs import set_up_logs
-from evil2root.main.database import open_database
+from evil2root.main.database import opened_database
 from evil2root.main.failure import Failure
 from evil2root.main.trading import Trading, wire
 from evil2root.settings import Settings, read_secret
@@ -35,6 +38,8 @@ log = structlog.get_logger()
 
 DRAIN_S = 5.0
 """How long the group of bars in hand may take to finish when the app stops. What does not is recovered at the start."""
+
+ERRANDS_AGAIN_S = 1.0
 
 SECRET_FILE = "secret-key"  # noqa: S105 - a file's name
 
@@ -47,16 +52,20 @@ async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str]
     set_up_logs(style=settings.log.format, level=settings.log.level)
     # First of all: whoever finds the address taken has not started a database, nor traded.
     listening = _listen(host, port)
-    async with open_database(settings, for_app=True, say=say) as database:
-        access = await _doorkeeper(settings, database, say)
-        trading = await wire(settings, database, say=say)
-        app = _application(settings, database, access, trading, host=host)
+    async with opened_database(settings, for_app=True, say=say) as database:
+        access = await _doorkeeper(settings, database.engine, say)
+        trading = wire(settings, database, say=say)
+        app = _application(settings, database.engine, access, trading, host=host)
         server = uvicorn.Server(
             uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False,
                            timeout_graceful_shutdown=3, lifespan="on")
         )  # fmt: skip
         say(f"Dashboard on http://{host}:{listening.getsockname()[1]} (sign in as admin; Ctrl C stops)")
         await _until_signal(server, app, listening)
+        lost: str = app.state.lost
+        if lost:
+            text = f"{lost} What this process remembers may be old, so it has ended: start it again, and it stands by."
+            raise Failure(text)
         say("Stopped. The next start goes on where this one was.")
         return 0 if server.started else 1
 
@@ -82,6 +91,7 @@ async def _until_signal(server: uvicorn.Server, app: FastAPI, listening: socket.
         server.force_exit = server.should_exit
         app.state.stopping = server.should_exit = True  # open streams end by themselves
 
+    app.state.stop = stop
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     try:
@@ -98,14 +108,16 @@ def _application(settings: Settings, database: AsyncEngine, access: Access, trad
         app.state.desk = trading.desk
         app.state.access = access
         app.state.once = Once(PostgresOnce(database), clock=SystemClock())
-        running = asyncio.create_task(_trade(settings, database, trading), name="trading")
+        running = asyncio.create_task(_trade(settings, database, trading, app), name="trading")
         yield
-        with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
-                await trading.engine.drain()
+        if trading.leadership.leads:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    await trading.engine.drain()
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
+        await trading.leadership.release()
 
     app = create_app(
         version=__version__,
@@ -113,26 +125,54 @@ def _application(settings: Settings, database: AsyncEngine, access: Access, trad
         hosts=(host, *settings.http.hosts),
         secure_cookies=settings.http.secure_cookies,
     )
+    app.state.lost = ""
     install(app)
     return app
 
 
-async def _trade(settings: Settings, database: AsyncEngine, trading: Trading) -> None:
-    """Run the engine and its errands. An error nobody expected stops trading, is logged once, and is shown."""
+async def _trade(settings: Settings, database: AsyncEngine, trading: Trading, app: FastAPI) -> None:
+    """Stand by, then trade. An error nobody expected stops trading, is logged once, and is shown.
+
+    Who has lost the leadership for good ends the whole process: the next start knows what happened since.
+    """
     errands = Errands(
         desk=trading.desk, queue=PostgresDeskQueue(database), halt_file=HaltFile(settings.data_folder / "HALT")
     )
     try:
+        await trading.leading.stand_by()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(trading.engine.run(), name="engine")
-            tasks.create_task(errands.run(), name="errands")
+            tasks.create_task(trading.leading.trade(), name="engine")
+            tasks.create_task(_run_errands(errands), name="errands")
     except Exception as problem:
-        log.exception("engine.failed")
+        reason = _reason(problem)
         trading.engine.phase = Phase.STOPPED
-        reason = problem.exceptions[0] if isinstance(problem, ExceptionGroup) else problem
+        if isinstance(reason, Superseded):
+            trading.engine.says = app.state.lost = str(reason)
+            app.state.stop()
+            return
+        log.exception("engine.failed")
         trading.engine.says = (
             f"Trading stopped on an error: {type(reason).__name__}: {reason}. See the log, then restart."
         )
+
+
+async def _run_errands(errands: Errands) -> None:
+    """Run errands again after the database was away: what was asked meanwhile is asked again, or withdrawn."""
+    while True:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(errands.run())
+        except* (SQLAlchemyError, OSError, *GONE) as problem:
+            log.warning("errands.interrupted", problem=str(_reason(problem)))
+        await asyncio.sleep(ERRANDS_AGAIN_S)
+
+
+def _reason(problem: BaseException) -> BaseException:
+    """Find the error under its groups; of several the one that ends the process."""
+    if not isinstance(problem, BaseExceptionGroup):
+        return problem
+    found = [_reason(one) for one in problem.exceptions]
+    return next((one for one in found if isinstance(one, Superseded)), found[0])
 
 
 async def _doorkeeper(settings: Settings, database: AsyncEngine, say: Callable[[str], None]) -> Access:

@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from evil2root import __version__
 from evil2root.adapters.brokers.paper import PaperBroker
 from evil2root.adapters.market_data.replay import ReplayFeed, load_histories
 from evil2root.adapters.postgres.audit import PostgresAudit
 from evil2root.adapters.postgres.bars import PostgresBars
-from evil2root.adapters.postgres.journal import PostgresJournal
-from evil2root.adapters.postgres.leadership import take_over
+from evil2root.adapters.postgres.journal import PostgresJournal, away_is_unavailable
+from evil2root.adapters.postgres.leadership import PostgresLeadership
 from evil2root.adapters.postgres.policies import PostgresPolicies
 from evil2root.adapters.postgres.reads import PostgresReads
 from evil2root.adapters.postgres.records import PostgresRecords
@@ -32,9 +30,11 @@ from evil2root.domain.market.history import History
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.errands import HaltFile
 from evil2root.engine.event_clock import EventClock
+from evil2root.engine.leading import Leading
 from evil2root.engine.live import Engine, Ports
 from evil2root.engine.outside import Remote
 from evil2root.engine.trading_desk import Facts, TradingDesk
+from evil2root.main.database import Database
 from evil2root.main.venues import account_of, remote_broker
 from evil2root.settings import Settings, describe
 
@@ -46,6 +46,8 @@ class Trading:
     engine: Engine
     desk: TradingDesk
     feed: ReplayFeed
+    leadership: PostgresLeadership
+    leading: Leading
 
 
 def policy_of(settings: Settings, symbols: Sequence[str], *, strategy: str | None = None,
@@ -59,12 +61,15 @@ def policy_of(settings: Settings, symbols: Sequence[str], *, strategy: str | Non
     )  # fmt: skip
 
 
-async def wire(settings: Settings, database: AsyncEngine, *, say: Callable[[str], None]) -> Trading:
-    """Build everything an account needs; nothing trades before the engine runs.
+def wire(settings: Settings, opened: Database, *, say: Callable[[str], None]) -> Trading:
+    """Build everything an account needs; nothing is written or trades before this process leads.
 
     Raises `BarsUnavailable` or `BadTable` when the recorded history can't be read.
     """
-    machine = SystemClock()
+    machine, database = SystemClock(), opened.engine
+    leadership = PostgresLeadership(
+        opened.dsn, holder=f"{platform.node()}:{os.getpid()}", clock=machine, alone=not opened.shared
+    )
     histories = _histories(settings, machine.now())
     bars = PostgresBars(database)
 
@@ -73,8 +78,7 @@ async def wire(settings: Settings, database: AsyncEngine, *, say: Callable[[str]
             await bars.add(history)
 
     feed = ReplayFeed(histories, speed=settings.replay.speed, loop=settings.replay.loop, keep=keep)
-    say(f"Storing recorded history: {feed.origin}")
-    await keep(feed.histories)
+    say(f"Recorded history: {feed.origin}")
     halt_file = HaltFile(settings.data_folder / "HALT")
     outside = remote_broker(settings)
     policy = policy_of(settings, list(histories))
@@ -82,26 +86,32 @@ async def wire(settings: Settings, database: AsyncEngine, *, say: Callable[[str]
         policy = replace(policy, venue=outside.traits)
     account = policy.account
     policies = PostgresPolicies(database)
-    await policies.keep(policy, settings.policy_options())
     clock = EventClock(feed.starts_after)
     terms = Terms(instruments=policy.instruments, costs=policy.costs, target_gap_first=policy.exits.target_gap_first)
     cash = Money(settings.paper.cash)
     broker = None
     if outside is None:
-        broker = PaperBroker(PostgresVenueStore(database), terms, clock, account=account, cash=cash)
-        await broker.open()
-    epoch = await take_over(database, holder=f"{platform.node()}:{os.getpid()}", at=machine.now())
-    journal = PostgresJournal(database, account=account, epoch=epoch)
+        store = PostgresVenueStore(database, leader=leadership)
+        broker = PaperBroker(store, terms, clock, account=account, cash=cash)
+    journal = PostgresJournal(database, account=account, leader=leadership)
     engine = Engine(
         policy=policy,
         ports=Ports(journal=journal, broker=broker, venue=broker, validator=RulesValidator(policy.challenge),
                     feed=feed, bars=bars, clock=clock, remote=None if outside is None else Remote(
                         broker=outside, records=PostgresRecords(database, account=account), wall=machine,
-                        quarantine_s=settings.execution.quarantine_s, leads=lambda: True,
+                        quarantine_s=settings.execution.quarantine_s, leads=lambda: leadership.leads,
                         halted=halt_file.present)),
         opening=Deposited(amount=cash, at=feed.starts_after, ref="deposit:1"),
         changes=ChangeLog(),
     )  # fmt: skip
+
+    async def open_account() -> None:
+        with away_is_unavailable():
+            await keep(feed.histories)
+            await policies.keep(policy, settings.policy_options())
+        if broker is not None:
+            await broker.open()
+
     in_all = feed.total(feed.starts_after)
 
     def shown(until: datetime | None) -> int:
@@ -116,8 +126,10 @@ async def wire(settings: Settings, database: AsyncEngine, *, say: Callable[[str]
         engine=engine, reads=PostgresReads(database, account=account), windows=bars, policies=policies,
         audit=PostgresAudit(database), clock=clock, machine_clock=machine, facts=facts, halt_file=halt_file,
         settings=lambda: {key: {"value": value, "origin": origin} for key, value, origin in describe(settings)},
+        leader=leadership,
     )  # fmt: skip
-    return Trading(engine=engine, desk=desk, feed=feed)
+    leading = Leading(engine=engine, journal=journal, leadership=leadership, open_account=open_account)
+    return Trading(engine=engine, desk=desk, feed=feed, leadership=leadership, leading=leading)
 
 
 def _histories(settings: Settings, now: datetime) -> Mapping[str, History]:

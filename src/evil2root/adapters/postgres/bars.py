@@ -11,10 +11,13 @@ from typing import Any
 import asyncpg
 import numpy as np
 import polars as pl
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from evil2root.adapters.postgres.failures import GONE, first_line
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.adjust import adjusted
+from evil2root.domain.market.bars import BarsUnavailable
 from evil2root.domain.market.history import STORED_SCHEMA, History
 
 COLUMNS = tuple(STORED_SCHEMA.names())
@@ -96,8 +99,15 @@ class PostgresBars:
         )
 
     async def series(self, symbol: str, interval: Interval, *, until: datetime | None = None) -> pl.DataFrame:
-        """Return all adjusted bars of a series that closed at or before `until`, oldest first."""
-        return _adjusted(await self.stored(symbol, interval, until=until))
+        """Return all adjusted bars of a series that closed at or before `until`, oldest first.
+
+        Raises `BarsUnavailable` when the database is away.
+        """
+        try:
+            return _adjusted(await self.stored(symbol, interval, until=until))
+        except (SQLAlchemyError, OSError, asyncpg.PostgresError, *GONE) as error:
+            msg = f"The stored bars can't be read: {first_line(error)}"
+            raise BarsUnavailable(msg) from error
 
     async def window(
         self, symbol: str, interval: Interval, *, start: datetime | None = None, until: datetime | None = None,

@@ -1,6 +1,13 @@
 """What the database said when it failed, in one line."""
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError
+
+GONE = (
+    asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError, asyncpg.InternalClientError,
+)  # fmt: skip
+"""What the driver says of a server that is away, where it is used without SQLAlchemy around it."""
 
 
 def first_line(error: Exception) -> str:

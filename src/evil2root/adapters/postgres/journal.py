@@ -9,16 +9,17 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from evil2root.adapters.postgres import tables
 from evil2root.adapters.postgres.books import awaiting_decisions, held, ledger_balances, open_orders
 from evil2root.adapters.postgres.codec import CARRY
-from evil2root.adapters.postgres.failures import first_line
+from evil2root.adapters.postgres.failures import GONE, first_line
 from evil2root.adapters.postgres.keeping import batch
+from evil2root.adapters.postgres.leadership import fence, require_lead
 from evil2root.domain.book.ledger import CASH
 from evil2root.domain.book.portfolio import Portfolio
 from evil2root.domain.book.positions import Position
@@ -26,6 +27,10 @@ from evil2root.domain.core.money import ZERO, Money
 from evil2root.domain.kernel import actions as keep
 from evil2root.domain.kernel.journal import JournalUnavailable, StepRefused
 from evil2root.domain.kernel.state import Carry, State
+from evil2root.engine.leading import UNOPPOSED, Leader, LeadsNotNow
+
+REFUSALS = (IntegrityError, DataError, ProgrammingError)
+"""The server took the statement and will never do it."""
 
 
 class BooksDisagree(Exception):  # noqa: N818 - named for what is wrong
@@ -37,32 +42,38 @@ class PostgresJournal:
 
     Parameters
     ----------
-    epoch
-        The fencing token of whoever leads; it is written to every order.
+    leader
+        Tells whether this process leads. Its epoch is the fencing token: written to every order, and checked in the
+        transaction of every commit.
     """
 
-    def __init__(self, engine: AsyncEngine, *, account: str, epoch: int = 1) -> None:
+    def __init__(self, engine: AsyncEngine, *, account: str, leader: Leader = UNOPPOSED) -> None:
         self._engine = engine
         self._account = account
-        self._epoch = epoch
+        self._leader = leader
         self._steps = 0
         """Commits that this writer has seen."""
         self._unsure = False
         """The last commit was tried, and no answer came."""
 
     async def commit(self, keeps: Sequence[keep.Keep], carry: Carry) -> None:
-        """Write steps down, whole or not at all; durable when it returns."""
-        work = list(batch(keeps, account=self._account, epoch=self._epoch))
+        """Write steps down, whole or not at all; durable when it returns.
+
+        Raises `LeadsNotNow` and `Superseded` beside what the port says.
+        """
+        epoch = require_lead(self._leader)
+        work = list(batch(keeps, account=self._account, epoch=epoch))
         text = CARRY.text(carry)
         self._unsure, unsure = True, self._unsure
-        with _in_one_line():
+        with away_is_unavailable():
             try:
                 async with self._engine.begin() as connection:
+                    await fence(connection, self._leader, epoch)
                     if not await self._count(connection, text, unsure=unsure):
                         for statement, rows in work:
                             await connection.execute(statement, rows)
-            except DBAPIError as error:
-                self._unsure = error.connection_invalidated
+            except (LeadsNotNow, *REFUSALS):
+                self._unsure = unsure  # this try was turned down for certain; an earlier one may still have held
                 raise
         self._steps, self._unsure = self._steps + 1, False
 
@@ -73,15 +84,15 @@ class PostgresJournal:
         if seen == 0:
             counted = await connection.execute(_FIRST, values)
         else:
-            counted = await connection.execute(_COUNT, values | {"seen": seen, "of_epoch": self._epoch})
+            counted = await connection.execute(_COUNT, values | {"seen": seen})
         if counted.first() is not None:
             return False
         found = await connection.execute(select(state.c.steps, state.c.carry).where(state.c.account == self._account))
         if unsure and [tuple(row) for row in found] == [(self._steps + 1, carry)]:
             return True
         msg = (
-            f"Another process writes the account {self._account}, or leads since epoch {self._epoch}; this one has seen "
-            f"{self._steps} commits. Stop one of the two."
+            f"Another process writes the account {self._account}: this one has seen {self._steps} commits, and there "
+            "are others. Stop one of the two."
         )
         raise StepRefused(msg)
 
@@ -93,7 +104,7 @@ class PostgresJournal:
         BooksDisagree
             The ledger and the positions say different things.
         """
-        with _in_one_line():
+        with away_is_unavailable():
             async with self._engine.connect() as connection:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
                 found = tables.account_state.c
@@ -124,7 +135,7 @@ class PostgresJournal:
         """Name all executions that were kept, oldest first."""
         fills = tables.fills.c
         query = select(fills.execution_id).where(fills.account == self._account).order_by(fills.number)
-        with _in_one_line():
+        with away_is_unavailable():
             async with self._engine.connect() as connection:
                 return list((await connection.execute(query)).scalars())
 
@@ -143,14 +154,14 @@ def _require_agreement(positions: Sequence[Position], balances: Mapping[str, Dec
 
 
 @contextmanager
-def _in_one_line() -> Iterator[None]:
+def away_is_unavailable() -> Iterator[None]:
     """Turn the database's errors into the port's, in one line."""
     try:
         yield
-    except (IntegrityError, DataError, ProgrammingError) as error:
+    except REFUSALS as error:
         msg = f"The database refused a step: {first_line(error)}"
         raise StepRefused(msg) from error
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
+    except (SQLAlchemyError, OSError, TimeoutError, *GONE) as error:
         msg = f"The database can't be reached: {first_line(error)}"
         raise JournalUnavailable(msg) from error
 
@@ -166,10 +177,6 @@ _FIRST = (
 _COUNT = (
     update(tables.account_state)
     .where(_STATE.account == bindparam("of_account"), _STATE.steps == bindparam("seen"))
-    .where(
-        select(func.coalesce(func.max(tables.leadership.c.epoch), bindparam("of_epoch"))).scalar_subquery()
-        <= bindparam("of_epoch")
-    )
     .values(**_NUMBERED)
     .returning(_STATE.steps)
 )

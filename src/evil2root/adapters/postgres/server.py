@@ -33,7 +33,7 @@ from evil2root.adapters.postgres.cluster import (
 )
 from evil2root.adapters.postgres.connection import connected
 from evil2root.adapters.postgres.data_lock import DataDirectoryLock, Role
-from evil2root.adapters.postgres.errors import ServerDidNotStart
+from evil2root.adapters.postgres.errors import DatabaseUnavailable, ServerDidNotStart
 from evil2root.adapters.postgres.postmaster import (
     HOST,
     Address,
@@ -49,10 +49,13 @@ log = structlog.get_logger()
 STILL_IN_USE_S = 10.0
 """How long a start waits for the last processes of a killed server to notice and end."""
 
-RESTARTS_MAX = 5
-"""Restarts of a server that died under a running app, within `RESTARTS_WINDOW_S`; beyond it something is broken."""
+DEATHS_MAX = 5
+"""Deaths of the server under a running app, within `DEATHS_WINDOW_S`; beyond it something is broken, and said so."""
 
-RESTARTS_WINDOW_S = 60.0
+DEATHS_WINDOW_S = 60.0
+
+RESTART_FIRST_S, RESTART_MOST_S = 0.1, 10.0
+"""Wait before it is started again, doubled with every death within the window: a full disk may have room again."""
 
 PORTS_MAX = 5
 """Ports tried before giving up: each one was free a moment before."""
@@ -72,8 +75,9 @@ class RunningPostgres:
 class EmbeddedServer:
     """Owns the data directory and its server until `stop`.
 
-    When the server dies under it (killed, or out of memory) it is started again at the same address, so that a pool
-    which checks its connections recovers by itself. After `RESTARTS_MAX` deaths in a row that is given up and logged.
+    When the server dies under it (killed, out of memory, disk full) it is started again at the same address, so that a
+    pool which checks its connections recovers by itself. That is never given up while the app runs, since nothing else
+    would start it; a server that dies again and again is started ever more slowly, and each time that is an alarm.
     """
 
     def __init__(self, data_dir: Path, *, role: Role = Role.APP, settings: Mapping[str, str] | None = None) -> None:
@@ -138,21 +142,23 @@ class EmbeddedServer:
     def _run(self, address: Address, launcher: Launcher, binaries: Binaries) -> None:
         deaths: list[float] = []
         while not self._stopping.is_set():
-            address, postmaster = self._launch(address, launcher, binaries, movable=not deaths)
-            self._postmaster = postmaster
-            self._announce(address, postmaster, deaths=len(deaths))
-            if self._stopping.is_set():
-                postmaster.stop()
-            exit_code = postmaster.wait()
+            try:
+                address, postmaster = self._launch(address, launcher, binaries, movable=not self._started.done())
+                self._postmaster = postmaster
+                self._announce(address, postmaster, deaths=len(deaths))
+            except (DatabaseUnavailable, OSError) as problem:
+                if not self._started.done():
+                    raise
+                log.warning("postgres.not_restarted", problem=str(problem))
+            else:
+                if self._stopping.is_set():
+                    postmaster.stop()
+                exit_code = postmaster.wait()
+                if not self._stopping.is_set():
+                    log.error("postgres.died", pid=postmaster.pid, exit_code=exit_code, log=str(self._layout.log_file))
             self._postmaster = None
-            if self._stopping.is_set():
-                break
-            now = time.monotonic()
-            deaths = [death for death in deaths if now - death < RESTARTS_WINDOW_S] + [now]
-            log.error("postgres.died", pid=postmaster.pid, exit_code=exit_code, log=str(self._layout.log_file))
-            if len(deaths) > RESTARTS_MAX:
-                log.critical("postgres.given_up", deaths=len(deaths), within_s=RESTARTS_WINDOW_S)
-                break
+            deaths = _recent(deaths)
+            self._stopping.wait(_wait_after(deaths))
         self._layout.state_file.unlink(missing_ok=True)
 
     def _announce(self, address: Address, postmaster: Postmaster, *, deaths: int) -> None:
@@ -194,6 +200,19 @@ class EmbeddedServer:
             else:
                 return address, postmaster
             time.sleep(_RETRY_PAUSE_S)
+
+
+def _recent(deaths: list[float]) -> list[float]:
+    """Add a death to those that still count."""
+    now = time.monotonic()
+    return [death for death in deaths if now - death < DEATHS_WINDOW_S] + [now]
+
+
+def _wait_after(deaths: list[float]) -> float:
+    wait = min(RESTART_FIRST_S * 2.0 ** (len(deaths) - 1), RESTART_MOST_S)
+    if len(deaths) > DEATHS_MAX:
+        log.critical("postgres.keeps_dying", deaths=len(deaths), within_s=DEATHS_WINDOW_S, retry_in_s=wait)
+    return wait
 
 
 def dsn_of(socket_dir: Path, port: int, password: str, *, database: str = DATABASE) -> str:

@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.postgres.codec import FILL, VENUE_ACCOUNT
 from evil2root.adapters.postgres.failures import first_line
+from evil2root.adapters.postgres.leadership import fence, require_lead
 from evil2root.adapters.postgres.tables import paper_accounts, paper_fills
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.execution.broker import BrokerUnavailable
 from evil2root.domain.execution.venue import Phase, VenueAccount
+from evil2root.engine.leading import UNOPPOSED, Leader
 
 _ACCOUNT = insert(paper_accounts)
 _ACCOUNT = _ACCOUNT.on_conflict_do_update(
@@ -25,10 +27,14 @@ _FILL = insert(paper_fills).on_conflict_do_nothing()
 
 
 class PostgresVenueStore:
-    """Keeps accounts of the simulated venue; `BrokerUnavailable` when the database is away."""
+    """Keeps accounts of the simulated venue; `BrokerUnavailable` when the database is away.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    What it keeps is checked against the leader's epoch as the journal's commits are.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, leader: Leader = UNOPPOSED) -> None:
         self._engine = engine
+        self._leader = leader
 
     async def load(self, account: str) -> tuple[VenueAccount, datetime | None, Phase | None] | None:
         """Give the account and the last phase that was played; None when it was never saved."""
@@ -52,8 +58,10 @@ class PostgresVenueStore:
             "account": account.account, "document": VENUE_ACCOUNT.text(account), "played_at": played_at,
             "played_phase": phase,
         }  # fmt: skip
+        epoch = require_lead(self._leader)
         try:
             async with self._engine.begin() as connection:
+                await fence(connection, self._leader, epoch)
                 await connection.execute(_ACCOUNT, row)
                 if fills:
                     await connection.execute(_FILL, [FILL.row(fill) for fill in fills])
