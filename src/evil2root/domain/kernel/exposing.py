@@ -31,6 +31,8 @@ class Burden:
     """Value by symbol, shorts below zero."""
     gross: dict[str, Decimal] = field(default_factory=dict)
     """Value by symbol without sign."""
+    owned: Decimal = ZERO
+    """Value of positions, shorts below zero."""
     heat: Decimal = ZERO
     buying: Decimal = ZERO
     """What working buys may still take, before costs."""
@@ -49,7 +51,7 @@ def exposure_of(turn: Turn, decision: Decision, *, at_open: bool) -> Exposure:
     carry, costs, limits = state.carry, policy.costs, policy.limits
     burden = burden_of(state)
     slippage = costs.slippage_bps / 10_000
-    equity = state.portfolio.equity
+    equity = state.portfolio.cash + burden.owned
     held = state.portfolio.positions.get(symbol)
     instrument = policy.instruments[symbol]
     side = decision.proposal.side if decision.proposal is not None else Side.BUY
@@ -89,6 +91,7 @@ def burden_of(state: State) -> Burden:
         mark = marks.get(symbol, position.average_price)
         value = position.quantity * mark
         burden.signed[symbol], burden.gross[symbol] = value, abs(value)
+        burden.owned += value
         stop = position.stop
         loss = abs(value) if stop is None else value - position.quantity * stop
         if loss > 0:

@@ -37,19 +37,21 @@ def company_of(
     money = np.array([float(signed[name]) for name in names])
     # Log returns become simple ones, so that profits of symbols add up.
     grown = np.expm1(values)
-    held, unit = grown[:, :-1] @ money, side.sign * grown[:, -1]
+    held, unit = np.einsum("tn,n->t", grown[:, :-1], money), side.sign * grown[:, -1]
     alike = shrunk_correlations(values) * np.sign(money) * side.sign
-    others = np.array([name != symbol for name in names], dtype=bool)
-    weights = np.abs(money) * others
+    weights = np.abs(money)
+    if symbol in signed:
+        itself = names.index(symbol)
+        weights[itself] = alike[itself] = 0.0
     total = float(weights.sum())
-    mean = float(alike @ weights) / total if total > 0 else 0.0
-    cluster = tuple(name for name, one in zip(names, alike.tolist(), strict=True) if one > ALIKE and name != symbol)
+    mean = float((alike * weights).sum()) / total if total > 0 else 0.0
+    cluster = tuple(names[n] for n in np.flatnonzero(alike > ALIKE).tolist())
     return Company(
         correlation=_rounded(mean),
         cluster=cluster,
         cluster_used=sum((gross[name] for name in cluster), gross.get(symbol, ZERO)),
-        held=tuple(round(one, 4) for one in held.tolist()),
-        unit=tuple(round(one, 9) for one in unit.tolist()),
+        held=tuple(held.round(4).tolist()),
+        unit=tuple(unit.round(9).tolist()),
     )
 
 
