@@ -1,12 +1,25 @@
 """Addresses of the dashboard, one file a room."""
 
-from evil2root.web.routes import decisions, events, halting, login, overview, positions, search, symbols, system, trades
+from evil2root.web.routes import (
+    decisions,
+    events,
+    halting,
+    login,
+    overview,
+    positions,
+    reconcile,
+    search,
+    symbols,
+    system,
+    trades,
+)
 
 ROUTERS = (
     overview.router,
     symbols.router,
     decisions.router,
     positions.router,
+    reconcile.router,
     trades.router,
     system.router,
     search.router,

@@ -31,7 +31,7 @@ async def halt(
     if scope not in SCOPES:
         raise HTTPException(422, f"{scope[:40]!r} is no way to halt; use one of {', '.join(SCOPES)}.")
     reply = await desk.halt(
-        by=who.name, origin=origin_of(request), reason=_reason(reason) or "no reason given",
+        by=who.name, origin=origin_of(request), reason=short_reason(reason) or "no reason given",
         cancel=scope in ("cancel", "flatten"), flatten=scope == "flatten",
     )  # fmt: skip
     return answered(reply, back="/")
@@ -50,11 +50,12 @@ async def ask_resume(request: Request, desk: DeskDep, _who: TraderDep) -> Respon
 @router.post("/resume")
 async def resume(request: Request, desk: DeskDep, who: TraderDep, reason: Annotated[str, Form()] = "") -> Response:
     """Let entries go on."""
-    why = _reason(reason)
+    why = short_reason(reason)
     if not why:
         return answered(Reply(done=False, says="Say why, for the audit log: nothing was changed."), back="/resume")
     return answered(await desk.resume(by=who.name, origin=origin_of(request), reason=why), back="/")
 
 
-def _reason(text: str) -> str:
+def short_reason(text: str) -> str:
+    """Return a person's words in one line, cut to what the audit log takes."""
     return " ".join(text.split())[:REASON_MAX]

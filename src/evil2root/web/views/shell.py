@@ -41,7 +41,7 @@ class Banner:
     lead: str
     text: str
     action: str
-    """`resume`, `system` or empty."""
+    """`resume`, `system`, `reconcile` or empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,11 @@ def shell(  # noqa: PLR0913 - the parts of the frame
             iso=place.stamp(status.now).iso, text=_clock(status, place), title=place.stamp(status.now).title
         ),
         clock_zone=f.city(place.zone),
-        groups=_groups(held=len(status.portfolio.positions), warns=warns),
+        groups=_groups(
+            held=len(status.portfolio.positions),
+            warns=warns,
+            diverged=status.phase is Phase.DIVERGED or bool(status.carry.frozen),
+        ),
         tabs=_tabs(),
         user=name,
         initials=name[:2].upper(),
@@ -213,6 +217,10 @@ def is_stale(feed: FeedState, status: Status, interval: Interval) -> bool:
 
 def _banner(desk: Desk, status: Status, place: Place) -> Banner | None:
     breaker = status.carry.breaker
+    if status.phase is Phase.DIVERGED:
+        return Banner(
+            tone="danger", glyph="alert", lead=f"{_phase_words(status.phase)}.", text=status.says, action="reconcile"
+        )
     if breaker.state is BreakerState.HALTED:
         when = f" at {place.stamp(breaker.at).text}" if breaker.at is not None else ""
         why = f": “{breaker.reason}”" if breaker.reason else ""
@@ -237,7 +245,7 @@ def _item(  # noqa: PLR0913 - the parts of a link
     return NavItem(key=key, label=label, href=href, glyph=glyph, count=str(count) if count else "", warns=warns)
 
 
-def _groups(*, held: int, warns: bool) -> tuple[tuple[str, tuple[NavItem, ...]], ...]:
+def _groups(*, held: int, warns: bool, diverged: bool) -> tuple[tuple[str, tuple[NavItem, ...]], ...]:
     return (
         (
             "Trading",
@@ -253,6 +261,7 @@ def _groups(*, held: int, warns: bool) -> tuple[tuple[str, tuple[NavItem, ...]],
             "Operations",
             (
                 _item("system", "System", "/system", "pulse", warns=warns),
+                _item("reconcile", "Broker's books", "/reconcile", "table", warns=diverged),
                 _item("audit", "Audit log", "/audit", "book"),
                 _item("help", "Help", "/help", "file"),
             ),
