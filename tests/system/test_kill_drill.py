@@ -4,24 +4,15 @@ import asyncio
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import numpy as np
-import polars as pl
 import pytest
 
-from evil2root.adapters.market_data.replay import ReplayFeed, load_histories
 from evil2root.adapters.postgres.embedded import attach_or_start
-from evil2root.adapters.system_clock import SystemClock
-from evil2root.domain.core.instrument import instrument_for
-from evil2root.domain.core.money import Money
-from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.kernel.profiles import make_policy
-from evil2root.engine.replay import Run, backtest
+from tests.system.drill import undisturbed
 from tests.system.running import Bot
 
 KILLS = int(os.environ.get("KILLS", "6"))
@@ -55,7 +46,7 @@ async def test_no_kill_loses_or_doubles_an_order(bot: Bot) -> None:
     books = await _books(bot.data_dir)
 
     assert verified.returncode == 0, verified.stderr
-    told = _undisturbed(until=books["closed_at"])
+    told = undisturbed(until=books["closed_at"])
     assert books["fills"] == [(f.execution_id, f.symbol, f.side.value, f.quantity, f.price, f.fee) for f in told.fills]
     assert books["orders"] == {o.client_order_id: o.quantity for o in told.orders.values()}
     assert books["decisions"] == len(told.decided)
@@ -89,18 +80,6 @@ async def _books(data_dir: Path) -> Mapping[str, Any]:
             }
         finally:
             await connection.close()
-
-
-def _undisturbed(*, until: datetime) -> Run:
-    """The same bars through the backtest, which nobody kills."""
-    histories = load_histories(path=None, watchlist=(), interval=Interval.D1, now=SystemClock().now())
-    feed = ReplayFeed(histories)
-    policy = make_policy(
-        "metronome", {}, account="paper", currency="USD", interval=Interval.D1,
-        instruments={symbol: instrument_for(symbol) for symbol in histories},
-    )  # fmt: skip
-    frames = {s: h.adjusted.filter(pl.col("closed_at") <= until) for s, h in histories.items()}
-    return backtest(policy, frames, cash=Money(Decimal(100_000)), start=feed.starts_after)
 
 
 def test_a_second_start_on_one_data_directory_says_who_holds_it(bot: Bot) -> None:

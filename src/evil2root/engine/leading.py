@@ -17,6 +17,9 @@ log = structlog.get_logger()
 SHOW_EVERY_S = 1.0
 """How often a process that stands by reads the books again, for its pages."""
 
+REST_TIMES = 9
+"""How many times longer than it took to read them it rests at least: large books are read less often."""
+
 BOOKS = frozenset({"equity", "risk", "positions", "orders", "decisions", "trades"})
 """What of a page may have changed when somebody else has traded."""
 
@@ -115,8 +118,9 @@ class Leading:
     async def _show(self) -> None:
         """Say who leads, and read the books now and then."""
         await asyncio.sleep(SHOW_EVERY_S)  # whoever finds nobody leading is no standby
-        engine = self._engine
+        engine, loop = self._engine, asyncio.get_running_loop()
         while True:
+            began = loop.time()
             engine.phase, engine.says = Phase.STANDBY, f"{self._leadership.leader} This process stands by."
             try:
                 kept = await self._journal.load()
@@ -127,4 +131,4 @@ class Leading:
                     engine.performer.state = kept
                     if kept.carry.closed_at is not None:
                         await engine.changes.add(BOOKS, kept.carry.closed_at)
-            await asyncio.sleep(SHOW_EVERY_S)
+            await asyncio.sleep(max(SHOW_EVERY_S, REST_TIMES * (loop.time() - began)))

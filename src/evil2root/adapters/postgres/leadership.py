@@ -131,6 +131,7 @@ class PostgresLeadership:
                 if not told:
                     log.warning("leadership.unreachable", problem=_line(problem))
                 told = True
+                self._leader = f"Who leads can't be asked ({_line(problem)})."
                 self._drop()
             await asyncio.sleep(TRY_EVERY_S)
 
