@@ -21,7 +21,17 @@ from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.profiles import STRATEGIES, data_options, make_policy, options_for
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.risk.exposure import Exposure
-from evil2root.domain.risk.methods import CapitalShare, CashFraction, FixedUnits, RiskAtStop
+from evil2root.domain.risk.limits import ALWAYS_ON, BOUNDS, WIDE
+from evil2root.domain.risk.methods import (
+    CapitalShare,
+    CashFraction,
+    FixedUnits,
+    Kelly,
+    RiskAtStop,
+    RiskParity,
+    Sizing,
+    VolatilityTarget,
+)
 from evil2root.domain.risk.sizing import size
 from evil2root.domain.signals.values import Signal, View
 
@@ -247,3 +257,32 @@ class TestFusion:
     def test_refuses_a_threshold_nothing_could_reach(self) -> None:
         with pytest.raises(ValueError, match="entry_threshold is 1"):
             Fusion(entry_threshold=1.0)
+
+
+class TestLimitsAndSizes:
+    @pytest.mark.parametrize(
+        ("sizing", "made"),
+        [
+            ("risk", RiskAtStop()),
+            ("volatility", VolatilityTarget(volatility_frac=Decimal("0.05"))),
+            ("kelly", Kelly(kelly_frac=Decimal("0.25"), risk_per_trade_frac=Decimal("0.02"))),
+            ("parity", RiskParity()),
+        ],
+    )
+    def test_offer_four_ways_to_size(self, sizing: str, made: Sizing) -> None:
+        assert policy("fusion", {"sizing": sizing}).sizing == made
+
+    def test_are_each_an_option_of_the_pipeline_with_its_bounds(self) -> None:
+        options = {option.name: option for option in options_for("fusion")}
+
+        for name, least, most in BOUNDS:
+            assert f"from {least} to {most}" in options[name].limit
+            off = {name: "none"}
+            if name in ALWAYS_ON:
+                with pytest.raises(ValueError, match=f"{name}=none: it must be"):
+                    policy("fusion", off)
+            else:
+                assert getattr(policy("fusion", off).limits, name) is None
+
+    def test_stay_wide_for_yardsticks_and_drills(self) -> None:
+        assert {policy(name).limits for name in ("sma_cross", "buy_hold", "metronome")} == {WIDE}
