@@ -227,7 +227,7 @@ def _banner(desk: Desk, status: Status, place: Place) -> Banner | None:
         text = f"by {breaker.by}{when}{why}. Stops, targets and exits keep working. Lasts until resumed."
         return Banner(tone="danger", glyph="stop", lead="Entries are halted", text=text, action="resume")
     if breaker.state is BreakerState.REDUCING:
-        text = f"{breaker.reason}. Stops, targets and exits keep working."
+        text = f"{breaker.reason}. Stops, targets and exits keep working. Ends {breaker.ends}."
         return Banner(tone="warn", glyph="pause", lead="No entries for now:", text=text, action="resume")
     if is_stale(status.feed, status, desk.policy.interval) and status.feed.last_bar_at is not None:
         age = f.lasted(status.now - status.feed.last_bar_at)

@@ -118,7 +118,8 @@ def _figures(trades: Sequence[Trade], place: Place) -> tuple[Figure, ...]:
 
 
 REASONS = {"stop": "Stop", "target": "Target", "trailing": "Trailing stop", "signal": "Signal turned",
-           "manual": "Closed by hand", "halt": "Closed by a halt"}  # fmt: skip
+           "manual": "Closed by hand", "halt": "Closed by a halt", "time": "Time stop",
+           "break-even": "Stop at break-even"}  # fmt: skip
 
 
 def _row(trade: Trade, place: Place) -> TradeRow:
