@@ -27,14 +27,14 @@ def company_of(
     `signed` and `gross` are values by symbol; symbols that are not watched have no returns here and are left out.
     None with fewer than 20 bars on which all of them have a return. Cost: T x T x N for N symbols held.
     """
-    place = {name: n for n, name in enumerate(recent.symbols)}
+    place = dict(zip(recent.symbols, range(len(recent.symbols)), strict=True))
     if symbol not in place:
         return None
     names = [name for name in signed if name in place]
     values = _whole_rows(recent.by_period([*(place[name] for name in names), place[symbol]]))
     if len(values) < RETURNS_MIN:
         return None
-    money = np.array([float(signed[name]) for name in names])
+    money = np.fromiter(map(float, map(signed.__getitem__, names)), dtype=np.float64, count=len(names))
     # Log returns become simple ones, so that profits of symbols add up.
     grown = np.expm1(values)
     held, unit = np.einsum("tn,n->t", grown[:, :-1], money), side.sign * grown[:, -1]
