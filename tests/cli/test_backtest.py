@@ -113,3 +113,28 @@ def test_its_help_is_quick_to_read_and_has_an_example(tmp_path: Path) -> None:
     assert end.code == 0
     assert "Example: evil2root backtest --symbols GOOG" in end.out
     assert not (tmp_path / "data").exists(), "help touches nothing"
+
+
+@pytest.mark.slow
+def test_says_since_when_a_limit_lets_nothing_in(tmp_path: Path) -> None:
+    words = (
+        "backtest",
+        "--symbols",
+        "MSFT",
+        "--start",
+        "2000-11-01",
+        "--end",
+        "2003-01-01",
+        "--set",
+        "drawdown_frac=0.01",
+    )
+
+    told, as_json, free = call_each(
+        tmp_path / "data", [words, (*words, "--json"), (*words[:-1], "drawdown_frac=none", "--json")]
+    )
+
+    stopped = json.loads(as_json.out)["stopped"]
+    assert stopped["reason"].startswith("drawdown 0.01")
+    assert f"No entries since {stopped['at'][:10]}: drawdown 0.01" in told.out
+    assert "That ends when a person resumes; --set NAME=none switches a limit off." in told.out
+    assert json.loads(free.out)["stopped"] is None

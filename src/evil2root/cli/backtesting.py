@@ -111,6 +111,12 @@ def _tell(found: dict[str, Any], performance: Any) -> None:
         f"Fees {found['fees']:,.2f}, slippage {found['slippage']:,.2f}; "
         f"turnover {_num(paid.turnover_a_year if paid else None)} times equity a year."
     )
+    stopped = found["stopped"]
+    if stopped is not None:
+        typer.echo(
+            f"No entries since {stopped['at']:%Y-%m-%d}: {stopped['reason']}. That ends {stopped['ends']}; "
+            "--set NAME=none switches a limit off."
+        )
     typer.echo(
         "One path over recorded prices, costs assumed, settings not tried on prices they had not seen: "
         "it says little of the future. No profit is promised."

@@ -178,6 +178,9 @@ def as_json(done: Done) -> dict[str, Any]:
         "fees": sum((f.fee for f in run.fills), ZERO),
         "slippage": sum((f.slippage for f in run.fills), ZERO),
         "parked": len(run.parked),
+        "stopped": None if state.carry.breaker.lets_in else {
+            "at": state.carry.breaker.at, "reason": state.carry.breaker.reason, "ends": state.carry.breaker.ends,
+        },
         "seconds": round(done.seconds, 3),
     }  # fmt: skip
 
