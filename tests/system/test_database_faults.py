@@ -23,11 +23,11 @@ from tests.system.drill import (
     wait_until,
 )
 
-STOPS = int(os.environ.get("STOPS", "3"))
+STOPS = int(os.environ.get("STOPS", "2"))
 """The drill in full is `STOPS=25 ./evil2root test tests/system/test_database_faults.py`; freezes then last 20 s."""
 
 FULL = STOPS >= 20
-FREEZES, FROZEN_S = (3, 20.0) if FULL else (1, 6.0)
+FREEZES, FROZEN_S = (3, 20.0) if FULL else (1, 4.0)
 PAUSES_WITHIN_S = 1.0 if FULL else 3.0
 RESUMES_WITHIN_S = 30.0
 ROOM = "220m"

@@ -29,7 +29,7 @@ minutes, and the leader is frozen for 30 s."""
 
 FULL = KILLS >= 20
 KILL_EVERY_S = 5.0 if FULL else 1.5
-FROZEN_S = 30.0 if FULL else 7.0
+FROZEN_S = 30.0 if FULL else 6.5
 LEADS_WITHIN_S = 10.0 if FULL else 15.0  # the suite runs beside other tests
 
 KILL_LEADERS = """
