@@ -10,9 +10,7 @@ depends_on: str | None = None
 
 def upgrade() -> None:
     op.execute("ALTER TABLE parked_events ADD COLUMN key TEXT")
-    op.execute(
-        "CREATE UNIQUE INDEX ix_parked_events_account_kind_key ON evil2root.parked_events (account, kind, key)"
-    )
+    op.execute("CREATE UNIQUE INDEX ix_parked_events_account_kind_key ON evil2root.parked_events (account, kind, key)")
 
 
 def downgrade() -> None:

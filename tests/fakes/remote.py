@@ -91,6 +91,7 @@ class FakeVenue:
         self.part: Decimal | None = None
         """Fill only so much at first."""
         self.page = page
+        self.stream_is_cut = False
         self.submits: list[str] = []
 
     def _reach(self) -> None:
@@ -144,10 +145,7 @@ class FakeVenue:
             client_order_id=client_order_id, symbol=order.symbol, side=order.side, quantity=Quantity(quantity),
             price=Price(at), fee=Money(ZERO), at=self.clock.now(), slippage=Money(ZERO),
         )  # fmt: skip
-        self.kept.executions.append(fill)
-        self.kept.cash += fill.cash
-        held = self.kept.positions.get(order.symbol, ZERO) + order.side.sign * quantity
-        self.kept.positions = {k: v for k, v in {**self.kept.positions, order.symbol: held}.items() if v}
+        self._book(fill)
         filled = kept.record.filled + quantity
         over = filled >= (kept.record.quantity or ZERO)
         state = OrderState.FILLED if over else OrderState.PARTIAL
@@ -227,6 +225,28 @@ class FakeVenue:
         self.kept.strangers.append(record)
         return record
 
+    def foreign_fill(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> Fill:
+        """Somebody else trades on the account; the venue does not tell by which of its names."""
+        at = self.clock.now()
+        fill = Fill(
+            venue="fake", account="real", execution_id=f"X-{len(self.kept.executions) + 1}", client_order_id="",
+            symbol=symbol, side=side, quantity=Quantity(quantity), price=Price(price), fee=Money(ZERO), at=at,
+            slippage=Money(ZERO),
+        )  # fmt: skip
+        self._book(fill)
+        return fill
+
+    def reject(self, client_order_id: str) -> None:
+        """Take an order out, as a venue does that found it wrong after all."""
+        kept = self.kept.orders[client_order_id]
+        kept.record = replace(kept.record, state=OrderState.REJECTED, why="rejected", updated_at=self.clock.now())
+
+    def _book(self, fill: Fill) -> None:
+        self.kept.executions.append(fill)
+        self.kept.cash += fill.cash
+        held = self.kept.positions.get(fill.symbol, ZERO) + fill.side.sign * fill.quantity
+        self.kept.positions = {k: v for k, v in {**self.kept.positions, fill.symbol: held}.items() if v}
+
     def stops(self, symbol: str) -> list[Kept]:
         """Working stops of a symbol."""
         return [
@@ -235,9 +255,11 @@ class FakeVenue:
         ]  # fmt: skip
 
     async def hints(self) -> AsyncIterator[None]:
-        while True:
+        while not self.stream_is_cut:
             await asyncio.sleep(0.01)
             yield
+        msg = "the stream ended"
+        raise BrokerUnavailable(msg)
 
     async def close(self) -> None:
         pass

@@ -57,6 +57,8 @@ class AlpacaServer:
         self.listeners: set[asyncio.Queue[str]] = set()
         self.repeat_activities = False
         """Tell each execution twice, and in a wrong order."""
+        self.raw: deque[tuple[int, str]] = deque()
+        """Statuses and bodies to answer the next questions with, whatever they ask."""
         self.hostile_activities: list[Any] = []
         self.app = Starlette(
             routes=[
@@ -82,6 +84,9 @@ class AlpacaServer:
                 return refusal(403, 40310000, "forbidden.")
             try:
                 if request.method == "GET":
+                    if self.raw:
+                        status, body = self.raw.popleft()
+                        return PlainTextResponse(body, status_code=status)
                     fault = self._fault(ASKING)
                     if fault is not None:
                         return faulty(fault)
@@ -116,6 +121,8 @@ class AlpacaServer:
         rows = [r for r in self.book.orders.values() if r.visible_at is None or r.visible_at <= now]
         if asked.get("status", "open") == "open":
             rows = [r for r in rows if r.is_open]
+        if "symbols" in asked:
+            rows = [r for r in rows if r.symbol in asked["symbols"].split(",")]
         if "after" in asked:
             after = datetime.fromisoformat(asked["after"])
             rows = [r for r in rows if r.created_at > after]
@@ -142,6 +149,9 @@ class AlpacaServer:
         fault = self._fault(("drop_before", "drop_after"))
         if fault == "drop_before":
             return Cut()
+        if self.planned and self.planned[0] == "outrun":
+            self.planned.popleft()
+            return JSONResponse(self.book.outrun(row, json.loads(await request.body())).shown())
         new = self.book.replace(row, json.loads(await request.body()))
         self.tell()
         return Cut() if fault else JSONResponse(new.shown())
@@ -197,6 +207,11 @@ class AlpacaServer:
         for listener in self.listeners:
             listener.put_nowait(json.dumps({"stream": "trade_updates", "data": {"event": "fill"}}))
 
+    def cut_streams(self) -> None:
+        """End every stream."""
+        for listener in self.listeners:
+            listener.put_nowait("")
+
     async def stream(self, socket: WebSocket) -> None:
         await socket.accept()
         news: asyncio.Queue[str] = asyncio.Queue()
@@ -208,7 +223,11 @@ class AlpacaServer:
             await socket.receive_text()
             self.listeners.add(news)
             while good:
-                await socket.send_bytes((await news.get()).encode())
+                said = await news.get()
+                if not said:
+                    await socket.close()
+                    return
+                await socket.send_bytes(said.encode())
         except WebSocketDisconnect:
             pass
         finally:
@@ -229,10 +248,10 @@ def faulty(kind: str) -> Response:
 
 
 @asynccontextmanager
-async def served(server: AlpacaServer) -> AsyncIterator[str]:
+async def served(server: AlpacaServer, *, port: int = 0) -> AsyncIterator[str]:
     """Serve within this process; gives the address."""
     running = uvicorn.Server(
-        uvicorn.Config(server.app, port=0, log_level="critical", lifespan="off", ws="websockets-sansio")
+        uvicorn.Config(server.app, port=port, log_level="critical", lifespan="off", ws="websockets-sansio")
     )
     task = asyncio.create_task(running.serve())
     while not running.started:  # noqa: ASYNC110 - uvicorn tells it only so
@@ -247,13 +266,14 @@ async def served(server: AlpacaServer) -> AsyncIterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--faults", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=3_600.0)
     given = parser.parse_args()
 
     async def run() -> None:
-        async with served(AlpacaServer(faults=given.faults, seed=given.seed)) as address:
+        async with served(AlpacaServer(faults=given.faults, seed=given.seed), port=given.port) as address:
             sys.stdout.write(f"{address}\n")
             sys.stdout.flush()
             await asyncio.sleep(given.seconds)

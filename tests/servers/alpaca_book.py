@@ -166,6 +166,13 @@ class AlpacaBook:
         row.status, row.replaced_by, row.updated_at = "replaced", new.id, now
         return new
 
+    def outrun(self, row: Row, asked: dict[str, str]) -> Row:
+        """Accept a replacement, and reject it because the old order was touched first."""
+        new = self.replace(row, asked)
+        new.status, row.status = "rejected", "new"
+        self.execute(row, row.left)
+        return new
+
     def found(self, *, by_id: str = "", by_name: str = "") -> Row:
         """Find an order that can be seen."""
         for row in self.orders.values():

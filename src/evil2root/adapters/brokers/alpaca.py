@@ -1,9 +1,14 @@
 """Alpaca: shares and crypto, on a paper or a live account.
 
 Orders can be looked up by the id we give them, and are never sent twice (class B). The HTTP status of a refusal proves
-nothing about what was placed: only a record of the venue does. Facts from Alpaca's reference of the Trading API; in
-particular: a replaced order is a new one that names the old, a working stop holds its shares back, an unknown id is
-answered with the code 40410000.
+nothing about what was placed: only a record of the venue does. Facts from Alpaca's reference of the Trading API, in
+particular "Replace Order by ID" and "Account Activities": a replaced order is a new one that names the old, and may
+still be rejected when the old one filled first; a working stop holds its shares back; an unknown id is answered with
+the code 40410000; a page of activities goes on after the id of its last.
+
+Fees: shares are traded without commission. Regulatory fees and crypto fees are activities of their own (FEE, CFEE),
+booked there at the end of the day without naming an execution; they are not read, and show as a difference of the
+books that a person settles.
 """
 
 import asyncio
@@ -11,6 +16,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from urllib.parse import quote
 
 import httpx
 import structlog
@@ -19,10 +25,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from evil2root.adapters.brokers.alpaca_http import AlpacaHttp, Reply, parsed, refused
+from evil2root.adapters.brokers.alpaca_orders import levels, request
 from evil2root.adapters.brokers.alpaca_records import (
     Execution,
     OrderRecord,
     Unreadable,
+    as_told,
     cash_of,
     execution,
     holding,
@@ -43,15 +51,16 @@ PAGE = 100
 """Activities a page; Alpaca's most."""
 LISTED_MAX = 500
 """Orders a page; Alpaca's most."""
-CHAIN_MAX = 50
-"""Replacements of one order that are followed."""
+CHAIN_MAX = 5_000
+"""Replacements of one order that are followed; a trailing stop has one for each time it moved."""
+SINGLY_MAX = 3
+"""Replacements that are asked for one by one; more are taken from lists."""
+MOMENT = timedelta(microseconds=1)
 OVERLAP, FIRST_OVERLAP = timedelta(seconds=10), timedelta(seconds=60)
 """How far before the last known execution is asked again: executions of one moment may be told out of order."""
 KNOWN_MAX = 50_000
 SHOWN_WITHIN_S = 5.0
 STREAM_S = 10.0
-CRYPTO_STOP_ROOM = Decimal("0.05")
-"""Crypto has no plain stops there, only stop limits: the limit lies this far beyond the stop."""
 
 
 class AlpacaBroker:
@@ -64,6 +73,8 @@ class AlpacaBroker:
         self._account = account
         self._names: dict[str, str] = {}
         """Our ids by theirs."""
+        self._replaced: dict[str, OrderRecord] = {}
+        """Orders that were replaced, by their id: nothing about them changes any more."""
         self._asked = False
         self._unshown: dict[str, float] = {}
         """When an order was first missed that has executions."""
@@ -79,7 +90,7 @@ class AlpacaBroker:
     async def submit(self, approved: Approved) -> Answer:
         """Send an order once."""
         order = approved.order
-        reply = await self._http.command("POST", "/v2/orders", _request(order))
+        reply = await self._http.command("POST", "/v2/orders", request(order))
         record = self._record_of(reply, f"the order {order.client_order_id}")
         if record.ours != order.client_order_id:
             raise refused(reply, what=f"the order {order.client_order_id}, but another one")
@@ -93,7 +104,7 @@ class AlpacaBroker:
             raise BrokerUnavailable(msg)
         last = chain[-1]
         if last.state not in FINAL:
-            reply = await self._http.command("DELETE", f"/v2/orders/{last.id}")
+            reply = await self._http.command("DELETE", f"/v2/orders/{quote(last.id, safe='')}")
             if reply.status not in (httpx.codes.NO_CONTENT, httpx.codes.OK):
                 raise refused(reply, what=f"the cancel of {order.client_order_id}")
         return Answer(
@@ -108,18 +119,17 @@ class AlpacaBroker:
             msg = f"Alpaca has no record of {order.client_order_id} to amend"
             raise BrokerUnavailable(msg)
         last, name = chain[-1], f"{order.client_order_id}-r{order.revision}"
-        if last.client_order_id != name:
+        if last.revision < order.revision:
             if last.state in FINAL:
                 msg = f"Alpaca has {order.client_order_id} as {last.status}: it can't be amended"
                 raise BrokerUnavailable(msg)
-            body = {"qty": f"{order.left:f}", "client_order_id": name}
-            if order.price is not None:
-                body["stop_price"] = f"{order.price:f}"
-            last = self._record_of(
-                await self._http.command("PATCH", f"/v2/orders/{last.id}", body), f"the change {name}"
-            )
-            if last.client_order_id != name:
-                msg = f"Alpaca answered the change {name} with {last.client_order_id}"
+            body = {"client_order_id": name, **levels(order)}
+            if last.filled or order.left != last.quantity:  # of fractions, the quantity may not even be named
+                body["qty"] = f"{order.left:f}"
+            path = f"/v2/orders/{quote(last.id, safe='')}"
+            last = self._record_of(await self._http.command("PATCH", path, body), f"the change {name}")
+            if last.client_order_id != name or last.state is OrderState.REJECTED:
+                msg = f"Alpaca answered the change {name} with {last.client_order_id}, {last.status}"
                 raise BrokerUnavailable(msg)
         return Answer(
             client_order_id=order.client_order_id, state=OrderState.ACCEPTED, broker_order_id=last.id, why="",
@@ -134,14 +144,16 @@ class AlpacaBroker:
     async def orders(self, since: datetime) -> tuple[VenueOrder, ...]:
         """Return every order that is open, and every one that was made at or after `since`."""
         rows = {r.id: r for r in await self._listed({"status": "open"}, None)}
-        rows |= {r.id: r for r in await self._listed({"status": "all"}, since)}
+        rows |= {r.id: r for r in await self._listed({"status": "all"}, since - MOMENT)}
         found: list[VenueOrder] = []
         for record in rows.values():
             if record.status == "replaced":
                 continue  # the one that replaced it is open, or was made later
+            if record.replaces and record.state is OrderState.REJECTED:
+                continue  # it never came to be: the one it was to replace stands
             chain = [record]
             while chain[0].replaces and len(chain) < CHAIN_MAX:
-                before = rows.get(chain[0].replaces) or await self._by_id(chain[0].replaces)
+                before = rows.get(chain[0].replaces) or await self._by_id(chain[0].replaces, again=False)
                 if before is None:
                     break
                 chain.insert(0, before)
@@ -160,20 +172,25 @@ class AlpacaBroker:
             raise refused(reply, what="the executions")
         fills: list[tuple[Fill, str]] = []
         garbled: list[str] = []
+        last, latest = "", at or start
         for raw in reply.document:
             try:
                 one = execution(raw)
+                fill = await self._fill(one)
             except Unreadable as problem:
-                garbled.append(f"{problem}: {str(raw)[:500]}")
+                garbled.append(f"{problem}: {as_told(raw)}")
                 continue
-            fills.append((await self._fill(one), _packed(max(one.at, at or one.at), "")))
+            last, latest = one.id, max(latest, one.at)
+            # Never the end of the page: whoever stops in the middle of it comes back to the rest.
+            fills.append((fill, _packed(latest, "")))
         if len(reply.document) < PAGE:
             self._asked = True
             return Heard(fills=tuple(fills), garbled=tuple(garbled))
-        last = reply.document[-1]
-        after = _packed(at or start, str(last.get("id", "")) if isinstance(last, dict) else "")
-        # Until the last page is read, the place to go on is its token, not a time.
-        return Heard(fills=tuple((f, after) for f, _ in fills), garbled=tuple(garbled), more=True, after=after)
+        if not last:
+            msg = f"None of {PAGE} executions of Alpaca can be read: {garbled[0]}"
+            raise BrokerUnavailable(msg)
+        after = _packed(at or start, last)
+        return Heard(fills=tuple(fills), garbled=tuple(garbled), more=True, after=after)
 
     async def books(self) -> Books:
         """Return cash and positions."""
@@ -201,6 +218,9 @@ class AlpacaBroker:
                     said = parsed(message if isinstance(message, str) else message.decode("utf-8", errors="replace"))
                     if isinstance(said, dict) and said.get("stream") == "trade_updates":
                         yield
+                    elif isinstance(said, dict) and "unauthorized" in as_told(said.get("data")):
+                        msg = "Alpaca's stream does not take the keys"
+                        raise BrokerUnavailable(msg)
         except (WebSocketException, OSError, TimeoutError) as problem:
             msg = f"Alpaca's stream is gone: {type(problem).__name__}"
             raise BrokerUnavailable(msg) from problem
@@ -220,15 +240,29 @@ class AlpacaBroker:
         chain = [self._record_of(reply, f"the record of {name}")]
         if chain[0].ours != name:
             raise refused(reply, what=f"the record of {name}, but another one")
-        while chain[-1].replaced_by and len(chain) < CHAIN_MAX:
-            following = await self._by_id(chain[-1].replaced_by)
-            if following is None:
-                break
+        asked = 0
+        while chain[-1].replaced_by:
+            before = chain[-1]
+            if before.replaced_by not in self._replaced:
+                asked += 1
+                if asked == SINGLY_MAX:
+                    await self._listed(
+                        {"status": "all", "symbols": their_symbol(before.symbol)}, before.created_at - MOMENT
+                    )
+            following = await self._by_id(before.replaced_by, again=False)
+            if following is None or len(chain) > CHAIN_MAX:
+                msg = f"Alpaca says that {name} was replaced, and does not show by what"
+                raise BrokerUnavailable(msg)
+            if following.state is OrderState.REJECTED and before.status != "replaced":
+                break  # what was to replace it never came to be: it stands
             chain.append(following)
         return chain
 
-    async def _by_id(self, broker_order_id: str) -> OrderRecord | None:
-        reply = await self._http.question(f"/v2/orders/{broker_order_id}")
+    async def _by_id(self, broker_order_id: str, *, again: bool = True) -> OrderRecord | None:
+        """Ask for an order; `again` False is content with what is known of one that was replaced."""
+        if not again and broker_order_id in self._replaced:
+            return self._replaced[broker_order_id]
+        reply = await self._http.question(f"/v2/orders/{quote(broker_order_id, safe='')}")
         return None if _is_not_found(reply) else self._record_of(reply, f"the order {broker_order_id}")
 
     async def _listed(self, what: Mapping[str, str], since: datetime | None) -> list[OrderRecord]:
@@ -248,16 +282,24 @@ class AlpacaBroker:
                     # One order nobody can read, perhaps not ours, must not hide the others: ours are looked up singly.
                     log.warning("venue.unreadable", problem=str(problem))
             self._learn(page)
+            new = {r.id for r in page} - {r.id for r in found}
             found += page
-            if len(reply.document) < LISTED_MAX or not page or page[-1].created_at == since:
+            if len(reply.document) < LISTED_MAX or not new:
                 return found
-            since = page[-1].created_at
+            since = page[-1].created_at - MOMENT  # one moment may have several
 
     async def _fill(self, one: Execution) -> Fill:
         name = self._names.get(one.order_id)
         if name is None:
-            record = await self._by_id(one.order_id)
-            name = self._nameless(one) if record is None else record.ours
+            reply = await self._http.question(f"/v2/orders/{quote(one.order_id, safe='')}")
+            if _is_not_found(reply):
+                name = self._nameless(one)
+            elif reply.status == httpx.codes.OK and isinstance(reply.document, dict):
+                record = order_record(reply.document)
+                self._learn([record])
+                name = record.ours
+            else:
+                raise refused(reply, what=f"the order {one.order_id}")
         # Regulatory fees are not part of an execution there: they come as activities of their own.
         return Fill(
             venue="alpaca", account=self._account, execution_id=one.id, client_order_id=name, symbol=one.symbol,
@@ -288,23 +330,9 @@ class AlpacaBroker:
         if len(self._names) > KNOWN_MAX:
             self._names.clear()
             self._unshown.clear()
+            self._replaced.clear()
         self._names |= {r.id: r.ours for r in records}
-
-
-def _request(order: Order) -> dict[str, str]:
-    crypto = "-" in order.symbol
-    whole = order.quantity == order.quantity.to_integral_value()
-    body = {
-        "symbol": their_symbol(order.symbol), "qty": f"{order.quantity:f}", "side": order.side.value,
-        "client_order_id": order.client_order_id, "type": "market",
-        "time_in_force": "gtc" if crypto or (whole and order.kind is OrderKind.STOP) else "day",
-    }  # fmt: skip
-    if order.kind is OrderKind.STOP and order.price is not None:
-        body |= {"type": "stop", "stop_price": f"{order.price:f}"}
-        if crypto:
-            room = 1 + order.side.sign * CRYPTO_STOP_ROOM
-            body |= {"type": "stop_limit", "limit_price": f"{(order.price * room).quantize(Decimal('0.01')):f}"}
-    return body
+        self._replaced |= {r.id: r for r in records if r.status == "replaced"}
 
 
 def _answer(order: Order, record: OrderRecord) -> Answer:

@@ -8,7 +8,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import httpx
 from pydantic import SecretStr
@@ -46,6 +46,7 @@ class AlpacaHttp:
     """One account's connection."""
 
     def __init__(self, base_url: str, key: SecretStr, secret: SecretStr) -> None:
+        self._secrets = (key, secret)
         self._client = httpx.AsyncClient(
             base_url=base_url.rstrip("/"),
             headers={
@@ -108,10 +109,17 @@ class AlpacaHttp:
                         raise BrokerUnavailable(msg)
                 wait = _retry_after(response.headers.get("Retry-After", ""))
                 text = bytes(content).decode("utf-8", errors="replace")
-                return Reply(status=response.status_code, document=parsed(text), words=_short(text)), wait
+                return Reply(status=response.status_code, document=parsed(text), words=self._words(text)), wait
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as problem:
-            msg = f"{type(problem).__name__}: {_short(str(problem))}"
+            msg = f"{type(problem).__name__}: {self._words(str(problem))}"
             raise BrokerUnavailable(msg) from problem
+
+    def _words(self, text: str) -> str:
+        """Shorten what is shown to people; an answer that repeats our keys must not bring them into a log."""
+        text = text[: 4 * WORDS_MAX]
+        for secret in self._secrets:
+            text = text.replace(secret.get_secret_value(), "***")
+        return _short(text)
 
 
 def refused(reply: Reply, *, what: str) -> BrokerUnavailable:
@@ -120,16 +128,22 @@ def refused(reply: Reply, *, what: str) -> BrokerUnavailable:
 
 
 def parsed(text: str) -> object:
-    """Read JSON with exact numbers; none for what is no JSON, or JSON that no venue sends (NaN, endless nesting)."""
+    """Read JSON with exact numbers; none for what is no JSON, or is nested without end.
+
+    What calls itself a number and is none (NaN, 1e9999999999999999999) stays the text that it is: one of them spoils
+    its own record and not the whole page.
+    """
     try:
-        return json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse)
-    except (ValueError, RecursionError, ArithmeticError):
+        return json.loads(text, parse_float=_number, parse_int=_number, parse_constant=str)
+    except (ValueError, RecursionError):
         return None
 
 
-def _refuse(name: str) -> object:
-    msg = f"{name} is no number"
-    raise ValueError(msg)
+def _number(text: str) -> Decimal | str:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return text
 
 
 def _words(reply: Reply) -> str:

@@ -21,12 +21,14 @@ STATES: Mapping[str, OrderState] = {
 """Alpaca's words for the state of an order, and ours. A replaced order lives on in the one that replaced it."""
 del S
 
-REVISION = re.compile(r"([0-9a-f-]{36})-r[0-9]{1,9}")
+REVISION = re.compile(r"([0-9a-f-]{36})-r([0-9]{1,9})")
 CRYPTO_PAIR = re.compile(r"([A-Z0-9]{1,12}?)/?(USD|USDT|USDC|BTC)")
 TEXT_MAX = 200
 DIGITS_MAX = 40
 MAGNITUDE_MAX = 20
 """Powers of ten beyond which nothing is a price, a quantity or money."""
+YEARS = range(2000, 2200)
+"""An execution from before or after would lead the cursor astray."""
 
 
 class Unreadable(ValueError):  # noqa: N818 - named for what is wrong
@@ -57,6 +59,12 @@ class OrderRecord:
         """Our id: without the number of the revision."""
         found = REVISION.fullmatch(self.client_order_id)
         return found[1] if found else self.client_order_id
+
+    @property
+    def revision(self) -> int:
+        """How often it was changed by us, as its name says."""
+        found = REVISION.fullmatch(self.client_order_id)
+        return int(found[2]) if found else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +149,17 @@ def their_symbol(ours: str) -> str:
     return ours.replace("-", "/") if "-" in ours else ours
 
 
+def as_told(raw: object) -> str:
+    """Show the beginning of what came: printable, whatever it was."""
+    try:
+        return repr(raw)[: 2 * TEXT_MAX]
+    except RecursionError:
+        return "something nested without end"
+
+
 def _row(raw: object) -> Mapping[str, object]:
     if not isinstance(raw, dict):
-        msg = f"{str(raw)[:TEXT_MAX]!r} is no record"
+        msg = f"{as_told(raw)} is no record"
         raise Unreadable(msg)
     return raw
 
@@ -153,7 +169,7 @@ def _text(row: Mapping[str, object], name: str, default: str | None = None) -> s
     if value is None and default is not None:
         return default
     if not isinstance(value, str) or not 0 < len(value) <= TEXT_MAX or not value.isprintable():
-        msg = f"{name} is {str(value)[:TEXT_MAX]!r}"
+        msg = f"{name} is {as_told(value)}"
         raise Unreadable(msg)
     return value
 
@@ -167,7 +183,7 @@ def _amount(row: Mapping[str, object], name: str, default: Decimal | None) -> De
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite() or abs(number.adjusted()) > MAGNITUDE_MAX:
-        msg = f"{name} is {str(value)[:TEXT_MAX]!r}, which is no number"
+        msg = f"{name} is {as_told(value)}, which is no number"
         raise Unreadable(msg)
     return number
 
@@ -180,8 +196,8 @@ def _time(row: Mapping[str, object], name: str, default: datetime | None = None)
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
-        msg = f"{name} is {str(value)[:TEXT_MAX]!r}, which is no time"
+    if moment is None or moment.tzinfo is None or moment.year not in YEARS:
+        msg = f"{name} is {as_told(value)}, which is no time"
         raise Unreadable(msg)
     return moment.astimezone(UTC)
 
