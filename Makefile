@@ -1,4 +1,4 @@
-.PHONY: run test check bench help
+.PHONY: run test long check bench help
 .DEFAULT_GOAL := help
 
 run:    ## the bot on replayed recorded history, dashboard on http://127.0.0.1:8000
@@ -6,6 +6,9 @@ run:    ## the bot on replayed recorded history, dashboard on http://127.0.0.1:8
 
 test:   ## the whole test suite; ARGS="-k name" for a part
 	./evil2root test $(ARGS)
+
+long:   ## the long proofs that the suite leaves out
+	./evil2root test -m long $(ARGS)
 
 check:  ## format, lint, types, import contracts, house rules
 	./evil2root check

@@ -24,6 +24,53 @@ class BarGroup:
             raise ValueError(msg)
 
 
+RAW_SCHEMA = pl.Schema(
+    {
+        "opened_at": pl.Datetime("us", "UTC"),
+        "open": pl.Float64(),
+        "high": pl.Float64(),
+        "low": pl.Float64(),
+        "close": pl.Float64(),
+        "volume": pl.Float64(),
+        "factor": pl.Float64(),
+    }
+)
+"""Rows as somebody told them: any order, any value, nulls where a value was missing or unreadable.
+
+`factor` adjusts prices for splits and dividends; null where the source does not say.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """One answer of a source, unchecked: only the types are sure. Cleaning decides what of it is believed."""
+
+    symbol: str
+    interval: Interval
+    rows: pl.DataFrame
+    """`RAW_SCHEMA`."""
+    source: str
+    """The source's name, as in the settings."""
+    fetched_at: datetime
+    currency: str | None = None
+    """What the source says the prices are in; none when it does not say."""
+    splits: tuple[tuple[datetime, float], ...] = ()
+    """Moments and ratios (new shares for one old) of splits the source confirms."""
+
+
+class BarSource(Protocol):
+    """Gives history. Raises `BarsUnavailable` (see `bars.py`); an empty answer is one without rows, not an error.
+
+    `bars` asks for what opened in `[start, end)`; a source may answer with more or less, and with an incomplete last
+    bar: it is told by `opened_at` and the clock, and never decided on.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    async def bars(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Fetched: ...
+
+
 class BarFeed(Protocol):
     """Tells of bars as they close, oldest first, never twice.
 
