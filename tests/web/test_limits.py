@@ -9,6 +9,7 @@ from evil2root.domain.kernel.record import Outcome
 from evil2root.domain.risk.check import Check, Unit
 from evil2root.web.views.common import Place
 from evil2root.web.views.decision_parts import CheckRow, check_rows, sizing_rows
+from evil2root.web.views.overview import risk_card
 from tests.fakes.desk import FakeDesk, decision_of
 
 
@@ -58,3 +59,13 @@ def test_every_cap_of_a_size_is_shown_as_one(shared_desk: FakeDesk) -> None:
 
     assert {"Symbol cap", "Net cap", "Heat cap", "Cluster cap", "Cash"} <= caps
     assert "Risk budget" not in caps
+
+
+def test_the_overview_holds_what_is_used_against_the_limits_in_force(shared_desk: FakeDesk) -> None:
+    rows = {row.label: row.limit for row in risk_card(shared_desk).rows}
+    limits = shared_desk.policy.limits
+
+    assert limits.heat_frac is not None
+    assert limits.drawdown_frac is not None
+    assert rows["Loss if all stops hit"] == f"{limits.heat_frac:.0%}"
+    assert rows["Drawdown from peak"] == f"{limits.drawdown_frac:.0%}"

@@ -178,11 +178,21 @@ def risk_card(desk: Desk) -> RiskCard:
     loss = max(ZERO, 1 - equity / status.carry.day_equity) if status.carry.day_equity > 0 else ZERO
     held = len(portfolio.positions)
     rows = (
-        _limit("Loss if all stops hit", at_stops / base, None, f"sum of quantity {f.TIMES} (last {f.MINUS} stop)"),
+        _limit(
+            "Loss if all stops hit",
+            at_stops / base,
+            limits.heat_frac,
+            f"sum of quantity {f.TIMES} (last {f.MINUS} stop)",
+        ),
         _limit("Gross exposure", portfolio.gross / base, limits.gross_frac, f.count(held, "position")),
         _limit("Largest position", values.get(largest, ZERO), limits.per_symbol_frac, largest or "nothing is held"),
         _count("Positions held", held, limits.positions_max),
-        _limit("Drawdown from peak", fall, None, f"peak {place.money(peak)}"),
+        _limit(
+            "Drawdown from peak",
+            fall,
+            limits.drawdown_frac,
+            f"peak {place.money(peak)}; at it entries stop until a person resumes",
+        ),
         _limit("Daily loss", loss, limits.daily_loss_frac, "stops entries until the next day"),
     )
     return RiskCard(
