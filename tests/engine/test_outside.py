@@ -188,6 +188,21 @@ async def test_an_order_the_venue_never_had_is_looked_for_twice_and_then_given_u
     assert venue.submits.count(lost[0].client_order_id) == 1, "a venue of this class is never sent the same twice"
 
 
+@pytest.mark.parametrize(("apart_s", "quarantine_s"), [(0.0, 1_000.0), (1_000.0, 0.0)])
+async def test_not_founds_too_soon_or_too_near_each_other_end_no_doubt(
+    monkeypatch: pytest.MonkeyPatch, apart_s: float, quarantine_s: float
+) -> None:
+    monkeypatch.setattr(watching, "APART_S", apart_s)
+    frames, books, venue = told(14), Books(), a_venue()
+    venue.faults.append(Fault.DROP_BEFORE)
+    engine = an_engine_outside(rules(), frames, books, venue, start=start_of(frames), quarantine_s=quarantine_s)
+
+    await until(engine, lambda: venue.not_founds >= 10)
+
+    assert OrderState.NOT_PLACED not in {o.state for o in books.orders.values()}
+    assert [o.state for o in books.orders.values()].count(OrderState.UNKNOWN) == 1
+
+
 async def test_a_venue_that_deduplicates_is_sent_the_same_order_again() -> None:
     frames, books, venue = told(14), Books(), a_venue(repeat=Repeat.SAFE)
     venue.faults.append(Fault.DROP_BEFORE)

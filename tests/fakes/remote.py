@@ -93,6 +93,8 @@ class FakeVenue:
         self.page = page
         self.stream_is_cut = False
         self.submits: list[str] = []
+        self.not_founds = 0
+        """How often it said that it has no such order."""
 
     def _reach(self) -> None:
         if self.away:
@@ -185,7 +187,10 @@ class FakeVenue:
         await asyncio.sleep(0)
         self._reach()
         kept = self.kept.orders.get(order.client_order_id)
-        return kept.record if kept is not None and self._seen(kept) else None
+        if kept is not None and self._seen(kept):
+            return kept.record
+        self.not_founds += 1
+        return None
 
     async def orders(self, since: datetime) -> tuple[VenueOrder, ...]:
         await asyncio.sleep(0)
