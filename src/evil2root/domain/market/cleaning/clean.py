@@ -1,0 +1,122 @@
+"""The rules in their order: single rows, their places, the whole answer, the course of prices."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from evil2root.domain.market.cleaning import cells, jumps, peers, places, repeats
+from evil2root.domain.market.cleaning.table import Floats, Table
+from evil2root.domain.market.cleaning.values import Cleaned, Known
+from evil2root.domain.market.history import STORED_SCHEMA
+from evil2root.domain.market.sessions import EPOCH, MICROSECOND, Sessions, moment
+from evil2root.domain.market.sources import Fetched
+
+SPLIT_EXPLAINED = 0.5
+"""Share of a confirmed split's log ratio that a factor must show for the source to have adjusted for it."""
+
+
+def clean(fetched: Fetched, sessions: Sessions, known: Known | None = None) -> Cleaned:
+    """Sort what a source told into what is believed, what is not over yet, and what is quarantined, with reasons.
+
+    Pure, and the same for one row or a million: cost is rows x log rows. Raises nothing for values; a table without
+    `RAW_SCHEMA`'s columns is the source's own fault and raises polars' error.
+
+    Parameters
+    ----------
+    fetched
+        Any order, any value.
+    sessions
+        Of the symbol's market, as `Calendars.sessions` gives them.
+    known
+        Stored bars around the answer and what other sources told; without it only the answer itself speaks.
+    """
+    known = known or Known()
+    table = Table(fetched)
+    peers.currency(table, fetched, known)
+    cells.times(table, sessions)
+    cells.values(table, has_volume=known.has_volume)
+    places.order(table)
+    places.sessions(table, sessions, fetched.interval)
+    places.repetitions(table)
+    incomplete = _incomplete(table, fetched, known)
+    peers.stored(table, fetched, known)
+    confirmed = peers.quorum(table, replace(known, peers=_on_grid(known.peers, sessions)))
+    jumps.wicks(table, known, confirmed)
+    confirmed = np.isin(table.at, np.array(sorted(table.agreed), dtype=np.int64))
+    jumps.jumps(table, fetched, known, confirmed)
+    repeats.repeats(table, known)
+    factor = _factors(table, fetched, known)
+    places.gaps(table, sessions, fetched.interval)
+    good = _stored(table, factor)
+    return Cleaned(
+        symbol=fetched.symbol,
+        interval=fetched.interval,
+        source=fetched.source,
+        fetched_at=fetched.fetched_at,
+        good=good,
+        incomplete=incomplete,
+        quarantined=table.quarantined(),
+        issues=tuple(sorted(table.issues, key=lambda issue: (issue.start, issue.kind, issue.detail))),
+        repaired=frozenset(moment(at) for at in table.repaired & set(table.at.tolist())),
+        agreed=frozenset(moment(at) for at in table.agreed & set(table.at.tolist())),
+    )
+
+
+def _on_grid(told: tuple[Fetched, ...], sessions: Sessions) -> tuple[Fetched, ...]:
+    """Name other sources' daily bars by the openings of their sessions, as our own are."""
+    made = []
+    for peer in told:
+        rows = peer.rows.filter(pl.col("opened_at").is_not_null())
+        at = places.named_by_opening(rows["opened_at"].to_physical().to_numpy(), sessions, peer.interval)
+        made.append(replace(peer, rows=rows.with_columns(opened_at=pl.Series(at).cast(STORED_SCHEMA["opened_at"]))))
+    return tuple(made)
+
+
+def _incomplete(table: Table, fetched: Fetched, known: Known) -> pl.DataFrame:
+    """Take the bar that is not over yet out of the table."""
+    now = (fetched.fetched_at - EPOCH) // MICROSECOND
+    running = table.closed > now
+    if not running.any():
+        return pl.DataFrame(schema=STORED_SCHEMA)
+    part = _stored(table, _filled(table, known)).filter(pl.Series(running)).tail(1)
+    table.keep(~running)
+    return part
+
+
+def _filled(table: Table, known: Known) -> Floats:
+    """Factors; where the source does not say, that of the stored bar, else of the newest stored one, else 1."""
+    factor = table.values["factor"].copy()
+    blank = np.isnan(factor)
+    if not blank.any():
+        return factor
+    if not known.stored.height:
+        return np.where(blank, 1.0, factor)
+    at = known.stored["opened_at"].to_physical().to_numpy()
+    row = np.clip(np.searchsorted(at, table.at, side="right") - 1, 0, len(at) - 1)
+    return np.where(blank, known.stored["factor"].to_numpy()[row], factor)
+
+
+def _factors(table: Table, fetched: Fetched, known: Known) -> Floats:
+    """Fill factors in, and adjust bars before a confirmed split the source has not adjusted for."""
+    factor = _filled(table, known)
+    for when, ratio in fetched.splits:
+        row = int(np.searchsorted(table.at, (when - EPOCH) // MICROSECOND))
+        if not (ratio > 0 and np.isfinite(ratio) and ratio != 1 and 0 < row < len(table)):
+            continue
+        size = float(np.log(ratio))
+        raw = float(np.log(table.values["close"][row] / table.values["close"][row - 1]))
+        shown = float(np.log(factor[row] / factor[row - 1]))
+        halved = abs(raw + size) < abs(raw)
+        if halved and shown / size < SPLIT_EXPLAINED:
+            factor[:row] /= ratio
+            before = np.zeros(len(table), dtype=np.bool_)
+            before[:row] = True
+            table.note("split", before, action="adjusted", detail=f"prices before a confirmed split of {ratio:g} for 1")
+    return factor
+
+
+def _stored(table: Table, factor: Floats) -> pl.DataFrame:
+    columns = {name: table.values[name] for name in ("open", "high", "low", "close", "volume")}
+    made = pl.DataFrame({"opened_at": table.at, "closed_at": table.closed, **columns, "factor": factor})
+    return made.cast(STORED_SCHEMA)

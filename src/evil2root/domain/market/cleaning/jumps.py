@@ -1,0 +1,202 @@
+"""Prices that jump: spikes, units, splits nobody confirmed. A jump is believed when something confirms it.
+
+Closes are held against those stored before and among themselves. Where returns jump, the series falls into
+stretches; from one that is believed (the stored one, else the longest) each next one is judged by the move to it.
+"""
+
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+import numpy.typing as npt
+
+from evil2root.domain.market.cleaning.shapes import named_ratio
+from evil2root.domain.market.cleaning.table import Flags, Floats, Table
+from evil2root.domain.market.cleaning.values import CONTEXT_BARS, Known
+from evil2root.domain.market.sessions import EPOCH, MICROSECOND, Micros
+from evil2root.domain.market.sources import Fetched
+
+DEVIATIONS = 12.0
+"""Robust standard deviations (1.4826 x median deviation) of log returns that make a jump."""
+LEAST = 0.02
+"""No smaller move is one, however calm the market was."""
+FEW, FEW_MOVE = 20, 0.25
+"""With fewer returns than this, so large a move is a jump."""
+WICK_DEVIATIONS, WICK_LEAST = 20.0, 0.25
+"""The same for a high, low or open far from everything else in its bar."""
+STAYS_BARS, STAYS_MOST = 4, log(2.0)
+"""So many bars at the new level confirm a move of less than half or double."""
+VOLUME_TIMES, VOLUME_MOST = 3.0, log(4.0)
+"""Volume over the median of the bars before that confirms a move of less than a quarter or four times."""
+SPLIT_VOLUME_TIMES = 5.0
+"""The same where the move looks like a split: a split alone multiplies the number of shares as well."""
+VOLUME_BARS = 20
+
+Places = npt.NDArray[np.intp]
+
+
+@dataclass(slots=True)
+class _Series:
+    """Stored bars before the answer, and the answer."""
+
+    close: Floats
+    """Logarithms, with confirmed splits taken out."""
+    volume: Floats
+    before: int
+    """How many of the bars are stored ones."""
+    overlaps: bool
+    """Does the answer repeat stored bars?"""
+    confirmed: Flags
+    """Bars another source tells as well."""
+    limit: float
+    """The least log move that is a jump."""
+
+
+def jumps(table: Table, fetched: Fetched, known: Known, confirmed: Flags) -> None:
+    """Set aside stretches whose level nothing confirms."""
+    if not len(table):
+        return
+    series = _series(table, fetched, known, confirmed)
+    moves = np.diff(series.close)
+    starts = np.concatenate(([0], np.flatnonzero(np.abs(moves) > series.limit) + 1))
+    if len(starts) == 1:
+        return
+    ends = np.append(starts[1:], len(series.close))
+    found: dict[_Verdict, Flags] = {}
+    for place, (verdict, at) in _judge(series, starts, ends).items():
+        flags = found.setdefault(verdict, np.zeros(len(series.close), dtype=np.bool_))
+        if verdict.reason:
+            flags[starts[place] : ends[place]] = True
+        else:
+            flags[at] = True  # what is believed is named once, by the bar that moved
+    left = np.ones(len(table), dtype=np.bool_)
+    for verdict, flags in found.items():
+        now = flags[series.before :]
+        if verdict.reason:
+            table.set_aside(verdict.kind, now[left], reason=verdict.reason, detail=verdict.detail)
+            left &= ~now
+        else:
+            table.note(verdict.kind, now[left], action="none", detail=verdict.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    kind: str
+    reason: str
+    """Why it is not believed; empty when it is."""
+    detail: str
+
+
+def _judge(series: _Series, starts: Places, ends: Places) -> dict[int, tuple[_Verdict, int]]:
+    """A verdict for each stretch that is worth a word, and the bar in which the move happened."""
+    anchor = int(np.argmax(ends - starts))
+    if series.before:
+        anchor = int(np.searchsorted(starts, series.before - 1, side="right")) - 1
+    verdicts = {}
+    last = series.close[ends[anchor] - 1]
+    for place in range(anchor + 1, len(starts)):
+        start, end = int(starts[place]), int(ends[place])
+        verdict = _believed(series, float(series.close[start] - last), start, end, at=start)
+        if verdict is not None:
+            verdicts[place] = verdict, start
+        if verdict is None or not verdict.reason:
+            last = series.close[end - 1]
+    first, at = series.close[starts[anchor]], int(starts[anchor])
+    for place in range(anchor - 1, -1, -1):
+        start, end = int(starts[place]), int(ends[place])
+        verdict = _believed(series, float(first - series.close[end - 1]), start, end, at=at)
+        if verdict is not None:
+            verdicts[place] = verdict, at
+        if verdict is None or not verdict.reason:
+            first, at = series.close[start], start
+    return verdicts
+
+
+def _believed(series: _Series, move: float, start: int, end: int, *, at: int) -> _Verdict | None:
+    """Judge the stretch `[start, end)` whose level lies `move` off what is believed; the move happened in bar `at`.
+
+    None: it is no jump from there.
+    """
+    if abs(move) <= series.limit:
+        return None
+    if end <= series.before:
+        return None  # stored already
+    said = f"moved {np.expm1(min(move, 700.0)):+.1%} in one bar"
+    if series.confirmed[start]:
+        return _Verdict("spike", "", f"{said}; another source tells the same")
+    kind, ratio = named_ratio(move)
+    if kind == "unit":
+        return _Verdict("unit", "unit", f"prices are {ratio} of the ones before: a slip of the unit")
+    usual = series.volume[max(0, at - VOLUME_BARS) : at]
+    middle = float(np.median(usual)) if len(usual) >= 5 else 0.0
+    times = float(series.volume[at]) / middle if middle > 0 else 0.0
+    if kind == "split" and times < SPLIT_VOLUME_TIMES:
+        return _Verdict(
+            "split", "unconfirmed split", f"prices are {ratio} of the ones before, and no split is confirmed"
+        )
+    if abs(move) < VOLUME_MOST and times >= VOLUME_TIMES:
+        return _Verdict("spike", "", f"{said} on {times:.0f} times the usual volume")
+    joined = not series.before or series.overlaps or start != series.before
+    if abs(move) < STAYS_MOST and end - start >= STAYS_BARS and joined and kind is None:
+        return _Verdict("spike", "", f"{said}, and stayed")
+    return _Verdict(
+        "spike", "unconfirmed jump", f"{said}; neither volume, nor another source, nor the bars after it confirm that"
+    )
+
+
+def _series(table: Table, fetched: Fetched, known: Known, confirmed: Flags) -> _Series:
+    at = known.stored["opened_at"].to_physical()
+    earlier = known.stored.filter(at < int(table.at[0])).tail(CONTEXT_BARS)
+    times = np.concatenate((earlier["opened_at"].to_physical().to_numpy(), table.at))
+    close = np.log(np.concatenate((earlier["close"].to_numpy(), table.values["close"])))
+    factor = table.values["factor"]
+    own = np.log(np.where(np.isnan(factor), 1.0, factor))
+    own_moves = np.diff(own, prepend=own[:1])
+    moves = np.concatenate((np.zeros(earlier.height), own_moves))
+    moves += _unadjusted_splits(times, fetched, moves)
+    close = close + np.cumsum(moves)
+    returns = np.diff(close)
+    limit = _limit(returns)
+    return _Series(
+        close=close, volume=np.concatenate((earlier["volume"].to_numpy(), table.values["volume"])),
+        before=earlier.height, overlaps=bool(np.isin(table.at, at.to_numpy()).any()),
+        confirmed=np.concatenate((np.zeros(earlier.height, dtype=np.bool_), confirmed)), limit=limit,
+    )  # fmt: skip
+
+
+def _unadjusted_splits(times: Micros, fetched: Fetched, moves: Floats) -> Floats:
+    """Log ratio to add at the first bar at or after each confirmed split that no factor explains yet."""
+    added = np.zeros(len(times))
+    for when, ratio in fetched.splits:
+        if ratio > 0 and np.isfinite(ratio) and ratio != 1:
+            row = int(np.searchsorted(times, (when - EPOCH) // MICROSECOND))
+            if 0 < row < len(times) and abs(moves[row]) < abs(log(ratio)) / 2:
+                added[row] += log(ratio)
+    return added
+
+
+def _limit(returns: Floats) -> float:
+    if len(returns) < FEW:
+        return FEW_MOVE
+    scale = 1.4826 * float(np.median(np.abs(returns - np.median(returns))))
+    return max(DEVIATIONS * scale, LEAST)
+
+
+def wicks(table: Table, known: Known, confirmed: Flags) -> None:
+    """Set aside bars whose high, low or open lies far from the closes around it, and that no other source tells."""
+    if not len(table):
+        return
+    at = known.stored["opened_at"].to_physical()
+    earlier = known.stored.filter(at < int(table.at[0])).tail(CONTEXT_BARS)
+    close = np.log(np.concatenate((earlier["close"].to_numpy(), table.values["close"])))
+    returns = np.diff(close)
+    scale = 1.4826 * float(np.median(np.abs(returns - np.median(returns)))) if len(returns) >= FEW else 0.0
+    limit = max(WICK_DEVIATIONS * scale, WICK_LEAST)
+    now = close[earlier.height :]
+    before = np.concatenate((close[earlier.height - 1 : earlier.height] if earlier.height else now[:1], now[:-1]))
+    top, bottom = np.maximum(now, before) + limit, np.minimum(now, before) - limit
+    logs = {name: np.log(table.values[name]) for name in ("open", "high", "low")}
+    far = (logs["high"] > top) | (logs["low"] < bottom) | (logs["open"] > top) | (logs["open"] < bottom)
+    table.set_aside(
+        "spike", far & ~confirmed, reason="wick", detail="a high, low or open far from the closes around it"
+    )

@@ -1,0 +1,98 @@
+"""Rules that hold an answer against what else is known: its currency, what is stored, other sources."""
+
+import numpy as np
+
+from evil2root.domain.market.cleaning.shapes import named_ratio
+from evil2root.domain.market.cleaning.table import Flags, Floats, Table
+from evil2root.domain.market.cleaning.values import Known
+from evil2root.domain.market.sessions import Micros
+from evil2root.domain.market.sources import Fetched
+
+QUORUM_FRAC = 0.005
+"""How far two sources' closes of one bar may be apart; fees and feeds differ by less, units and splits by more."""
+OVERLAP_MIN = 3
+"""Bars that must be stored already before an answer as a whole is held against them."""
+OTHER_FRAC = 0.5
+"""Share of those that may be restated; with more the answer is of something else."""
+LAGS = 26
+"""Bars by which times may have slipped to be recognised: more than a day of half hours."""
+
+
+def currency(table: Table, fetched: Fetched, known: Known) -> None:
+    """Set everything aside when the source says another currency (or its hundredth, as GBp is of GBP)."""
+    if fetched.currency is None or known.currency is None or fetched.currency == known.currency:
+        return
+    table.set_aside(
+        "unit", np.ones(len(table), dtype=np.bool_), reason="currency",
+        detail=f"prices are told in {fetched.currency[:12]}, but known in {known.currency}",
+    )  # fmt: skip
+
+
+def stored(table: Table, fetched: Fetched, known: Known) -> None:
+    """Set everything aside when it is not the series that is stored: other levels, other times, another symbol.
+
+    A source that restates all it ever told because of a split it confirms is believed, and named.
+    """
+    at = known.stored["opened_at"].to_physical().to_numpy()
+    _, mine, theirs = np.intersect1d(table.at, at, assume_unique=True, return_indices=True)
+    if len(mine) < OVERLAP_MIN:
+        return
+    now, before = table.values["close"][mine], known.stored["close"].to_numpy()[theirs]
+    apart = np.log(now / before)
+    other = np.abs(apart) > QUORUM_FRAC
+    if other.mean() <= OTHER_FRAC:
+        return
+    everything = np.ones(len(table), dtype=np.bool_)
+    middle = float(np.median(apart))
+    alike = (np.abs(apart - middle) < 10 * QUORUM_FRAC).mean() > OTHER_FRAC
+    kind, says = named_ratio(middle) if alike else (None, "")
+    if kind == "split" and any(abs(abs(np.log(ratio)) - abs(middle)) < 10 * QUORUM_FRAC for _, ratio in fetched.splits):
+        table.note("split", everything, action="adjusted", detail=f"all prices restated {says}, as the source says")
+    elif kind is not None:
+        word = "unconfirmed split" if kind == "split" else "unit"
+        table.set_aside(kind, everything, reason=word, detail=f"prices are {says} of those stored: {word}")
+    elif lag := _lag(table.at, table.values["close"], at, known.stored["close"].to_numpy()):
+        table.set_aside(
+            "outside_session", everything, reason="time zone",
+            detail=f"prices are those stored, {abs(lag)} bars {'later' if lag > 0 else 'earlier'}: the time zone slipped",
+        )  # fmt: skip
+    else:
+        table.set_aside(
+            "bad_value", everything, reason="other series",
+            detail=f"{int(other.sum())} of {len(other)} closes are not those stored: this is not the same series",
+        )  # fmt: skip
+
+
+def _lag(at: Micros, close: Floats, known_at: Micros, known: Floats) -> int:
+    """By how many bars the answer's closes must move to be those stored; 0 when they never are."""
+    order = np.searchsorted(known_at, at)
+    for lag in sorted(range(-LAGS, LAGS + 1), key=abs):
+        place = order - lag
+        inside = (place >= 0) & (place < len(known))
+        if lag and inside.sum() >= OVERLAP_MIN:
+            same = np.abs(np.log(close[inside] / known[place[inside]])) < QUORUM_FRAC / 10
+            if same.mean() > 0.8:
+                return lag
+    return 0
+
+
+def quorum(table: Table, known: Known) -> Flags:
+    """Set aside bars whose close more sources contradict than tell; return where one tells the same."""
+    agree, differ = np.zeros(len(table), np.int64), np.zeros(len(table), np.int64)
+    for peer in known.peers:
+        if peer.source:
+            at = peer.rows["opened_at"].to_physical()
+            close = peer.rows["close"].cast(float).fill_null(float("nan")).to_numpy()
+            good = ~at.is_null().to_numpy() & np.isfinite(close) & (close > 0)
+            times, place = np.unique(at.fill_null(0).to_numpy()[good], return_index=True)
+            _, mine, theirs = np.intersect1d(table.at, times, assume_unique=True, return_indices=True)
+            near = np.abs(np.log(table.values["close"][mine] / close[good][place][theirs])) <= QUORUM_FRAC
+            agree[mine] += near
+            differ[mine] += ~near
+    wrong = differ > agree
+    table.agreed.update(table.at[(agree > 0) & ~wrong].tolist())
+    confirmed = (agree > 0)[~wrong]
+    table.set_aside(
+        "spike", wrong, reason="quorum", detail=f"closes that other sources contradict by more than {QUORUM_FRAC:.1%}"
+    )
+    return confirmed
