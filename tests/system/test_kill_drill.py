@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 
 from evil2root.adapters.postgres.embedded import attach_or_start
-from tests.system.drill import undisturbed
+from tests.system.drill import note_restarts, undisturbed
 from tests.system.running import Bot
 
 KILLS = int(os.environ.get("KILLS", "6"))
-"""The drill in full is `KILLS=100 ./evil2root test tests/system/test_kill_drill.py`."""
-READY_WITHIN_S = 5.0
+"""The drill in full, with the times to get ready again, is `./evil2root bench kills`."""
 SEED = 20_261_122
 
 
@@ -52,12 +51,7 @@ async def test_no_kill_loses_or_doubles_an_order(bot: Bot) -> None:
     assert books["decisions"] == len(told.decided)
     assert books["equity"] == told.points[-1].equity
     assert len(books["fills"]) > KILLS
-    assert max(restarts) <= READY_WITHIN_S * _patience(), sorted(restarts)[-5:]
-
-
-def _patience() -> float:
-    """How much longer things may take here than on a machine with nothing else to do."""
-    return 1.0 if KILLS >= 100 else 3.0
+    note_restarts(restarts)
 
 
 async def _books(data_dir: Path) -> Mapping[str, Any]:

@@ -18,11 +18,11 @@ import pytest
 from evil2root.adapters.postgres.embedded import attach_or_start
 from tests.fakes.market import market
 from tests.servers.alpaca import KEY, SECRET
+from tests.system.drill import note_restarts
 from tests.system.running import Bot
 
 KILLS = int(os.environ.get("KILLS", "5"))
-"""The drill in full is `KILLS=1000 ./evil2root test tests/system/test_venue_drill.py`."""
-READY_WITHIN_S = 3.0
+"""The drill in full, with the times to get ready again, is `./evil2root bench kills`."""
 SEED = 20_261_123
 FAULTS = "0.05"
 SYMBOLS, BARS = 16, 5_600
@@ -95,8 +95,7 @@ async def test_no_kill_and_no_lie_loses_or_doubles_an_order(bot: Bot, venue: str
     assert verified.returncode == 0, verified.stderr
     assert len(truth["orders"]) > 3 * KILLS
     _require_the_same(books, truth)
-    worst = float(np.quantile(restarts, 0.99))
-    assert worst <= READY_WITHIN_S * (1.0 if KILLS >= 1000 else 4.0), sorted(restarts)[-5:]
+    note_restarts(restarts)
 
 
 async def _truth(venue: str) -> Mapping[str, Any]:
