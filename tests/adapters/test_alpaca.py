@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from evil2root.adapters.brokers import alpaca_http
+from evil2root.adapters.brokers import bounded
 from evil2root.adapters.brokers.alpaca import AlpacaBroker
 from evil2root.domain.book.orders import Order, OrderState
 from evil2root.domain.core.ids import client_order_id
@@ -21,8 +21,9 @@ from evil2root.domain.execution.remote import Repeat
 from evil2root.domain.risk.gate import approved_before
 from tests.builders import DAY_ONE, a_stop, an_order
 from tests.servers import alpaca
-from tests.servers.alpaca import KEY, SECRET, AlpacaServer, served
+from tests.servers.alpaca import KEY, SECRET, AlpacaServer
 from tests.servers.alpaca_book import present
+from tests.servers.serving import served
 
 SINCE = timedelta(minutes=5)
 
@@ -81,7 +82,7 @@ async def test_a_fault_is_no_answer_and_nothing_is_sent_twice(
 
 @pytest.mark.parametrize("fault", ["error", "html", "truncated", "busy", "cut"])
 async def test_a_failed_question_is_never_a_not_found(broker: AlpacaBroker, server: AlpacaServer, fault: str) -> None:
-    server.planned.extend([fault] * alpaca_http.TRIES)
+    server.planned.extend([fault] * bounded.TRIES)
 
     with pytest.raises(BrokerUnavailable):
         await broker.look_up(sent())

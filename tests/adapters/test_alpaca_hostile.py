@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from evil2root.adapters.brokers import alpaca_http
+from evil2root.adapters.brokers import bounded
 from evil2root.adapters.brokers.alpaca import AlpacaBroker
-from evil2root.adapters.brokers.alpaca_http import parsed
 from evil2root.adapters.brokers.alpaca_orders import levels, request
-from evil2root.adapters.brokers.alpaca_records import Unreadable, cash_of, execution, holding, order_record
+from evil2root.adapters.brokers.alpaca_records import cash_of, execution, holding, order_record
+from evil2root.adapters.brokers.bounded import parsed
+from evil2root.adapters.brokers.reading import Unreadable
 from evil2root.domain.book.orders import OrderState
 from evil2root.domain.core.money import Price, Quantity
 from evil2root.domain.core.side import Side
@@ -24,8 +25,9 @@ from evil2root.domain.execution.broker import BrokerUnavailable
 from evil2root.domain.risk.gate import approved_before
 from tests.builders import a_stop
 from tests.contract.remote_broker import a_sent_stop, sent
-from tests.servers.alpaca import KEY, SECRET, AlpacaServer, served
+from tests.servers.alpaca import KEY, SECRET, AlpacaServer
 from tests.servers.alpaca_book import present
+from tests.servers.serving import served
 
 NO_ANSWERS = [
     (404, ""), (404, "<html>not found</html>"), (404, '{"message": "not found"}'), (404, '{"code": 40410001}'),
@@ -59,7 +61,7 @@ async def broker(server: AlpacaServer) -> AsyncIterator[AlpacaBroker]:
 async def test_only_the_venues_own_words_are_a_not_found(
     broker: AlpacaBroker, server: AlpacaServer, number: int
 ) -> None:
-    server.raw.extend([NO_ANSWERS[number]] * alpaca_http.TRIES)
+    server.raw.extend([NO_ANSWERS[number]] * bounded.TRIES)
 
     with pytest.raises(BrokerUnavailable):
         await broker.look_up(sent())
@@ -92,8 +94,8 @@ async def test_keys_that_are_repeated_to_us_are_not_shown(broker: AlpacaBroker, 
 async def test_an_endless_answer_is_given_up(
     broker: AlpacaBroker, server: AlpacaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alpaca_http, "BODY_MAX", 10_000)
-    server.raw.extend([(200, "[" + "1," * 10_000 + "1]")] * alpaca_http.TRIES)
+    monkeypatch.setattr(bounded, "BODY_MAX", 10_000)
+    server.raw.extend([(200, "[" + "1," * 10_000 + "1]")] * bounded.TRIES)
 
     with pytest.raises(BrokerUnavailable, match="longer than"):
         await broker.orders(present())

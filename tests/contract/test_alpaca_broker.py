@@ -9,14 +9,15 @@ import pytest
 from pydantic import SecretStr
 
 from evil2root.adapters.brokers import alpaca as adapter
-from evil2root.adapters.brokers import alpaca_http
+from evil2root.adapters.brokers import bounded
 from evil2root.adapters.brokers.alpaca import AlpacaBroker
 from evil2root.domain.book.orders import Order
 from evil2root.domain.execution.remote import RemoteBroker
 from tests.contract.remote_broker import RemoteBrokerContract, Rig
 from tests.servers import alpaca
-from tests.servers.alpaca import KEY, SECRET, AlpacaServer, served
+from tests.servers.alpaca import KEY, SECRET, AlpacaServer
 from tests.servers.alpaca_book import Row, present
+from tests.servers.serving import served
 
 LATE_S = 0.2
 
@@ -32,7 +33,7 @@ class AlpacaRig:
         self.server.planned.append(fault)
 
     def away(self) -> None:
-        self.server.planned.extend(["cut"] * alpaca_http.TRIES)
+        self.server.planned.extend(["cut"] * bounded.TRIES)
 
     async def appears(self) -> None:
         await asyncio.sleep(LATE_S + 0.05)

@@ -9,22 +9,20 @@ import asyncio
 import json
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tests.servers.alpaca_book import AlpacaBook, Refusal, present
+from tests.servers.serving import Cut, served
 
 KEY, SECRET = "local-key", "local-secret"
 LATE_S = 1.0
@@ -35,13 +33,6 @@ HOSTILE = {
     "truncated": '[{"id": "x',
     "error": '{"code": 50010000, "message": "oops"}',
 }
-
-
-class Cut(Response):
-    """Ends the connection without an answer."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        raise ConnectionResetError
 
 
 class AlpacaServer:
@@ -245,23 +236,6 @@ def faulty(kind: str) -> Response:
         return JSONResponse({"code": 42910000, "message": "rate limit exceeded"}, 429, {"Retry-After": "0"})
     status = {"error": 500, "html": 502, "truncated": 200}[kind]
     return PlainTextResponse(HOSTILE[kind], status_code=status)
-
-
-@asynccontextmanager
-async def served(server: AlpacaServer, *, port: int = 0) -> AsyncIterator[str]:
-    """Serve within this process; gives the address."""
-    running = uvicorn.Server(
-        uvicorn.Config(server.app, port=port, log_level="critical", lifespan="off", ws="websockets-sansio")
-    )
-    task = asyncio.create_task(running.serve())
-    while not running.started:  # noqa: ASYNC110 - uvicorn tells it only so
-        await asyncio.sleep(0.005)
-    port = running.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        running.should_exit = running.force_exit = True
-        await task
 
 
 def main() -> None:

@@ -24,19 +24,19 @@ from pydantic import SecretStr
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from evil2root.adapters.brokers.alpaca_http import AlpacaHttp, Reply, parsed, refused
+from evil2root.adapters.brokers.alpaca_http import AlpacaHttp
 from evil2root.adapters.brokers.alpaca_orders import levels, request
 from evil2root.adapters.brokers.alpaca_records import (
     Execution,
     OrderRecord,
-    Unreadable,
-    as_told,
     cash_of,
     execution,
     holding,
     order_record,
     their_symbol,
 )
+from evil2root.adapters.brokers.bounded import Reply, parsed
+from evil2root.adapters.brokers.reading import Unreadable, as_told
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import FINAL, Order, OrderKind, OrderState
 from evil2root.domain.core.money import ZERO, Money, Price, Quantity
@@ -93,7 +93,7 @@ class AlpacaBroker:
         reply = await self._http.command("POST", "/v2/orders", request(order))
         record = self._record_of(reply, f"the order {order.client_order_id}")
         if record.ours != order.client_order_id:
-            raise refused(reply, what=f"the order {order.client_order_id}, but another one")
+            raise self._http.refused(reply, what=f"the order {order.client_order_id}, but another one")
         return _answer(order, record)
 
     async def cancel(self, order: Order) -> Answer:
@@ -106,7 +106,7 @@ class AlpacaBroker:
         if last.state not in FINAL:
             reply = await self._http.command("DELETE", f"/v2/orders/{quote(last.id, safe='')}")
             if reply.status not in (httpx.codes.NO_CONTENT, httpx.codes.OK):
-                raise refused(reply, what=f"the cancel of {order.client_order_id}")
+                raise self._http.refused(reply, what=f"the cancel of {order.client_order_id}")
         return Answer(
             client_order_id=order.client_order_id, state=OrderState.CANCEL_SENT, broker_order_id=last.id,
             why=order.why_state, at=last.updated_at,
@@ -169,7 +169,7 @@ class AlpacaBroker:
             params["page_token"] = token
         reply = await self._http.question("/v2/account/activities/FILL", params)
         if reply.status != httpx.codes.OK or not isinstance(reply.document, list):
-            raise refused(reply, what="the executions")
+            raise self._http.refused(reply, what="the executions")
         fills: list[tuple[Fill, str]] = []
         garbled: list[str] = []
         last, latest = "", at or start
@@ -197,9 +197,9 @@ class AlpacaBroker:
         account = await self._http.question("/v2/account")
         positions = await self._http.question("/v2/positions")
         if account.status != httpx.codes.OK:
-            raise refused(account, what="the account")
+            raise self._http.refused(account, what="the account")
         if positions.status != httpx.codes.OK or not isinstance(positions.document, list):
-            raise refused(positions, what="the positions")
+            raise self._http.refused(positions, what="the positions")
         try:
             held = dict(holding(raw) for raw in positions.document)
             return Books(cash=cash_of(account.document), positions={s: q for s, q in held.items() if q}, orders=())
@@ -239,7 +239,7 @@ class AlpacaBroker:
             return []
         chain = [self._record_of(reply, f"the record of {name}")]
         if chain[0].ours != name:
-            raise refused(reply, what=f"the record of {name}, but another one")
+            raise self._http.refused(reply, what=f"the record of {name}, but another one")
         asked = 0
         while chain[-1].replaced_by:
             before = chain[-1]
@@ -273,7 +273,7 @@ class AlpacaBroker:
                 params["after"] = since.isoformat()
             reply = await self._http.question("/v2/orders", params)
             if reply.status != httpx.codes.OK or not isinstance(reply.document, list):
-                raise refused(reply, what="the orders")
+                raise self._http.refused(reply, what="the orders")
             page: list[OrderRecord] = []
             for raw in reply.document:
                 try:
@@ -299,7 +299,7 @@ class AlpacaBroker:
                 self._learn([record])
                 name = record.ours
             else:
-                raise refused(reply, what=f"the order {one.order_id}")
+                raise self._http.refused(reply, what=f"the order {one.order_id}")
         # Regulatory fees are not part of an execution there: they come as activities of their own.
         return Fill(
             venue="alpaca", account=self._account, execution_id=one.id, client_order_id=name, symbol=one.symbol,
@@ -317,7 +317,7 @@ class AlpacaBroker:
 
     def _record_of(self, reply: Reply, what: str) -> OrderRecord:
         if reply.status not in (httpx.codes.OK, httpx.codes.CREATED):
-            raise refused(reply, what=what)
+            raise self._http.refused(reply, what=what)
         try:
             record = order_record(reply.document)
         except Unreadable as problem:
