@@ -20,6 +20,7 @@ from evil2root.api.routes import book, decisions, market, people, portfolio, rec
 from evil2root.api.schemas.status import ReadyOut
 from evil2root.api.shell import Shell
 from evil2root.api.strict import StrictRoute
+from evil2root.domain.market.catalogue.registry import TALIB_REGISTRY, Registry
 from evil2root.engine.desk import Desk, Phase
 
 OPENAPI = "/api/openapi.json"
@@ -47,13 +48,14 @@ class DescribedApp(FastAPI):
         return described
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - what the caller decides
     *,
     version: str,
     lifespan: Any = None,
     hosts: Iterable[str] = (),
     secure_cookies: bool = False,
     page_error: PageError | None = None,
+    indicators: Registry = TALIB_REGISTRY,
 ) -> FastAPI:
     """Make the application. Pages and static files are added by the caller; the guard covers them as well.
 
@@ -67,6 +69,8 @@ def create_app(
         True when it is reached by TLS that ends in front of it.
     page_error
         How pages show an error; without it pages answer problem details too.
+    indicators
+        What `/symbols/{symbol}/indicators` can be asked for by name.
     """
     app = DescribedApp(
         title="EVIL2ROOT",
@@ -80,6 +84,7 @@ def create_app(
     )
     app.state.desk = app.state.access = app.state.once = None
     app.state.page_error = page_error
+    app.state.indicators = indicators
     add_problem_handlers(app)
     app.include_router(_around())
     for part in (status, market, decisions, book, reconcile, portfolio, people):

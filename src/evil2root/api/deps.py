@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request
 
 from evil2root.api.problems import Problem, ProblemOut
 from evil2root.domain.core.instrument import SYMBOL
+from evil2root.domain.market.catalogue.registry import Registry
 from evil2root.engine.access import Access, Identity, Role
 from evil2root.engine.desk import Desk
 from evil2root.engine.reads import PAGE_MAX
@@ -51,9 +52,15 @@ async def _origin(request: Request) -> str:
     return f"api {request.state.origin}"
 
 
+async def _indicators(request: Request) -> Registry:
+    registry: Registry = request.app.state.indicators
+    return registry
+
+
 DeskDep = Annotated[Desk, Depends(_desk)]
 AccessDep = Annotated[Access, Depends(_access)]
 CallerDep = Annotated[Identity, Depends(_caller)]
+IndicatorsDep = Annotated[Registry, Depends(_indicators)]
 OriginDep = Annotated[str, Depends(_origin)]
 """The caller's address, for the audit."""
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Items a page has at most.")]

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root import __version__
+from evil2root.adapters.indicators.pandas_ta import REGISTRY
 from evil2root.adapters.passwords import Argon2Hasher
 from evil2root.adapters.postgres.access import PostgresAccess
 from evil2root.adapters.postgres.desk_queue import PostgresDeskQueue
@@ -124,6 +125,7 @@ def _application(settings: Settings, database: AsyncEngine, access: Access, trad
         lifespan=lifespan,
         hosts=(host, *settings.http.hosts),
         secure_cookies=settings.http.secure_cookies,
+        indicators=REGISTRY,
     )
     app.state.lost = ""
     install(app)

@@ -1,5 +1,6 @@
 """Symbols, bars and indicators: market data is floats, and numbers in JSON."""
 
+from math import isfinite
 from typing import Self
 
 import polars as pl
@@ -7,6 +8,7 @@ import polars as pl
 from evil2root.api.values import Moment, Out
 from evil2root.domain.core.instrument import AssetClass, instrument_for
 from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.indicators import Indicator, Unit
 from evil2root.engine.reads import SymbolRow
 
 
@@ -66,3 +68,37 @@ class IndicatorsOut(Out):
         """Make it from a table of features."""
         names = [name for name in table.columns if name not in {"opened_at", "closed_at"}]
         return cls(opened_at=table["opened_at"].to_list(), columns={name: table[name].to_list() for name in names})
+
+
+class ColumnOut(Out):
+    """One column an indicator makes."""
+
+    name: str
+    unit: Unit
+    warm_up: int
+    """Rows at the start of a series without a value."""
+    low: float | None
+    high: float | None
+    """Its range; null where it has no end."""
+
+
+class IndicatorOut(Out):
+    """An indicator: what it reads, its parameters, what it makes."""
+
+    name: str
+    inputs: list[str]
+    params: dict[str, float]
+    columns: list[ColumnOut]
+
+    @classmethod
+    def of(cls, indicator: Indicator) -> Self:
+        """Make it from the registry's entry."""
+        columns = [
+            ColumnOut(name=c.name, unit=c.unit, warm_up=c.warm_up, low=_finite(c.low), high=_finite(c.high))
+            for c in indicator.columns
+        ]
+        return cls(name=indicator.name, inputs=list(indicator.inputs), params=dict(indicator.params), columns=columns)
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None

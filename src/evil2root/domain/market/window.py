@@ -5,9 +5,12 @@ features of bar number `index` therefore starts at `window_start(index)`: the se
 a start that moves on in half windows. A whole series is computed window by window under the same rule.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from evil2root.domain.market.features import features
+from evil2root.domain.market.indicators import INDICATORS, Indicator
 
 WINDOW_BARS = 4_096
 """Most bars behind one row of features. Half of it, the least, is ten times the longest warm-up."""
@@ -31,16 +34,18 @@ def window_start(index: int, *, window_bars: int = WINDOW_BARS) -> int:
     return -(-surplus // half) * half
 
 
-def features_series(bars: pl.DataFrame, *, window_bars: int = WINDOW_BARS) -> pl.DataFrame:
+def features_series(
+    bars: pl.DataFrame, *, window_bars: int = WINDOW_BARS, indicators: Sequence[Indicator] = INDICATORS
+) -> pl.DataFrame:
     """Features of a whole series whose first row has ordinal 0, each row from its own window; as many rows as `bars`."""
     pieces = []
     done = 0
     while done < bars.height:
         start = window_start(done, window_bars=window_bars)
         window = bars.slice(start, window_bars)
-        pieces.append(features(window).slice(done - start))
+        pieces.append(features(window, indicators=indicators).slice(done - start))
         done = start + window.height
-    return pl.concat(pieces, rechunk=True) if pieces else features(bars)
+    return pl.concat(pieces, rechunk=True) if pieces else features(bars, indicators=indicators)
 
 
 def features_at(bars: pl.DataFrame, *, first_index: int = 0, window_bars: int = WINDOW_BARS) -> pl.DataFrame:

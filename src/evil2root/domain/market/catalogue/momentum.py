@@ -1,0 +1,98 @@
+"""Oscillators, rates of change and measures of trend.
+
+`still` names the bars in which something must have moved for an oscillator between two extremes to have a value.
+"""
+
+from evil2root.domain.market.catalogue.entry import (
+    HL,
+    HLC,
+    HLCV,
+    OHLC,
+    PERCENT,
+    POINTS,
+    POSITIVE,
+    PRICE,
+    RATIO,
+    SIGNED,
+    C,
+    by_talib,
+)
+from evil2root.domain.market.indicators import Indicator
+
+_SHARE = (RATIO[0], 0.0, 1.0)
+_BALANCE = (RATIO[0], -1.0, 1.0)
+
+MOMENTUM: tuple[Indicator, ...] = (
+    by_talib("AC", HL, {"accelerator": PRICE}, warm_up=37, fastperiod=5, slowperiod=34, signalperiod=5),
+    by_talib("AO", HL, {"awesome": PRICE}, warm_up=33, fastperiod=5, slowperiod=34),
+    by_talib("ADXR", HLC, {"adxr_14": PERCENT}, warm_up=40, timeperiod=14),
+    by_talib("DX", HLC, {"dx_14": PERCENT}, warm_up=14, timeperiod=14),
+    by_talib("PLUS_DM", HL, {"plus_dm_14": POSITIVE}, warm_up=13, timeperiod=14),
+    by_talib("MINUS_DM", HL, {"minus_dm_14": POSITIVE}, warm_up=13, timeperiod=14),
+    by_talib("APO", C, {"apo": PRICE}, warm_up=25, fastperiod=12, slowperiod=26, matype=1),
+    by_talib("PPO", C, {"ppo": POINTS}, warm_up=25, fastperiod=12, slowperiod=26, matype=1),
+    by_talib("AROON", HL, {"aroon_down_14": PERCENT, "aroon_up_14": PERCENT}, warm_up=14, still=15, timeperiod=14),
+    by_talib("AROONOSC", HL, {"aroon_oscillator_14": SIGNED}, warm_up=14, still=15, timeperiod=14),
+    by_talib("BOP", OHLC, {"balance_of_power": _BALANCE}, warm_up=0),
+    by_talib("CCI", HLC, {"cci_20": POINTS}, warm_up=19, still=20, timeperiod=20),
+    by_talib("CMO", C, {"cmo_14": SIGNED}, warm_up=14, still=15, timeperiod=14),
+    by_talib("COPPOCK", C, {"coppock": POINTS}, warm_up=23, wmaperiod=10, roc1period=11, roc2period=14),
+    by_talib("ER", C, {"efficiency_ratio_10": _SHARE}, warm_up=10, still=11, timeperiod=10),
+    by_talib("ERI", HLC, {"bull_power_13": PRICE, "bear_power_13": PRICE}, warm_up=12, timeperiod=13),
+    by_talib("IMI", ("open", "close"), {"imi_14": PERCENT}, warm_up=13, still=14, timeperiod=14),
+    by_talib(
+        "KDJ",
+        HLC,
+        {"kdj_k": PERCENT, "kdj_d": PERCENT, "kdj_j": POINTS},
+        warm_up=12,
+        still=14,
+        fastk_period=9,
+        slowk_period=3,
+        slowk_matype=13,
+        slowd_period=3,
+        slowd_matype=13,
+    ),
+    by_talib("MFI", HLCV, {"mfi_14": PERCENT}, warm_up=14, still=15, timeperiod=14),
+    by_talib("MOM", C, {"momentum_10": PRICE}, warm_up=10, timeperiod=10),
+    by_talib("ROC", C, {"roc_10": POINTS}, warm_up=10, timeperiod=10),
+    by_talib("QSTICK", ("open", "close"), {"qstick_10": PRICE}, warm_up=9, timeperiod=10),
+    by_talib(
+        "SMI",
+        HLC,
+        {"smi": SIGNED, "smi_signal": SIGNED},
+        warm_up=45,
+        still=14,
+        timeperiod=13,
+        fastperiod=2,
+        slowperiod=25,
+        signalperiod=9,
+    ),
+    by_talib(
+        "STOCHF",
+        HLC,
+        {"stochf_k": PERCENT, "stochf_d": PERCENT},
+        warm_up=15,
+        still=16,
+        fastk_period=14,
+        fastd_period=3,
+        fastd_matype=0,
+    ),
+    by_talib(
+        "STOCHRSI",
+        C,
+        {"stochrsi_k": PERCENT, "stochrsi_d": PERCENT},
+        warm_up=29,
+        still=30,
+        timeperiod=14,
+        fastk_period=14,
+        fastd_period=3,
+        fastd_matype=0,
+    ),
+    by_talib("TRIX", C, {"trix_15": POINTS}, warm_up=43, timeperiod=15),
+    by_talib("TSI", C, {"tsi": SIGNED}, warm_up=37, still=38, firstperiod=25, secondperiod=13),
+    by_talib("ULTOSC", HLC, {"ultimate": PERCENT}, warm_up=28, still=29, timeperiod1=7, timeperiod2=14, timeperiod3=28),
+    by_talib("VHF", C, {"vhf_28": _SHARE}, warm_up=28, still=29, timeperiod=28),
+    by_talib("VORTEX", HLC, {"vortex_plus_14": RATIO, "vortex_minus_14": RATIO}, warm_up=14, still=15, timeperiod=14),
+    by_talib("WAD", HLC, {"williams_ad": PRICE}, warm_up=0),
+    by_talib("WILLR", HLC, {"willr_14": (PERCENT[0], -100.0, 0.0)}, warm_up=13, still=14, timeperiod=14),
+)

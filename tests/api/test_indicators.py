@@ -1,0 +1,30 @@
+from tests.api.door import API, House, assert_problem
+
+
+async def test_gives_the_indicators_that_are_named_and_no_other(house: House) -> None:
+    async with house.keyed() as client:
+        answer = await client.get(f"{API}/symbols/AAPL/indicators?limit=20&name=willr_14&name=bollinger")
+
+    columns = answer.json()["columns"]
+    assert set(columns) == {"close", "willr_14", "bb_upper", "bb_mid", "bb_lower", "bb_pct", "bb_width"}
+    assert all(-100.0 <= value <= 0.0 for value in columns["willr_14"])
+
+
+async def test_an_unknown_indicator_is_answered_with_near_ones(house: House) -> None:
+    async with house.keyed() as client:
+        answer = await client.get(f"{API}/symbols/AAPL/indicators?name=wilr_14")
+
+    assert_problem(answer, 422, "willr_14")
+
+
+async def test_lists_every_indicator_with_its_range(house: House) -> None:
+    async with house.keyed() as client:
+        items = (await client.get(f"{API}/symbols/indicators")).json()["items"]
+
+    (found,) = (item for item in items if item["name"] == "willr")
+    assert found == {
+        "name": "willr",
+        "inputs": ["high", "low", "close"],
+        "params": {"timeperiod": 14},
+        "columns": [{"name": "willr_14", "unit": "points", "warm_up": 13, "low": -100.0, "high": 0.0}],
+    }
