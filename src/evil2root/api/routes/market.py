@@ -74,7 +74,7 @@ async def get_bars(  # noqa: PLR0913 - the parts of the question
     cursor: TimeQuery = None,
 ) -> BarsOut:
     """Return the newest bars that opened in [start, end), oldest first, adjusted; what a replay hasn't shown is not there."""
-    frame, more = await _bars(desk, symbol, interval, start=start, end=cursor or end, limit=limit)
+    frame, more = await bars_asked(desk, symbol, interval, start=start, end=cursor or end, limit=limit)
     cursor_before = rfc3339(frame["opened_at"][0]) if more else None
     return BarsOut.model_validate({"items": frame.to_dicts(), "next": cursor_before})
 
@@ -96,7 +96,7 @@ async def get_indicators(  # noqa: PLR0913 - the parts of the question
     indicators can differ from those stored with a decision.
     """
     wanted = INDICATORS if not name else _named(registry, name)
-    frame, _ = await _bars(desk, symbol, interval, start=None, end=end, limit=limit + WINDOW_BARS)
+    frame, _ = await bars_asked(desk, symbol, interval, start=None, end=end, limit=limit + WINDOW_BARS)
     table = await asyncio.to_thread(partial(features_series, indicators=wanted), frame)
     since = _opening(start, symbol, "start")
     if since is not None:
@@ -115,7 +115,7 @@ def _named(registry: Registry, names: list[str]) -> tuple[Indicator, ...]:
     return registry.having(names)
 
 
-async def _bars(  # noqa: PLR0913 - the parts of the question
+async def bars_asked(  # noqa: PLR0913 - the parts of the question
     desk: Desk, symbol: str, interval: Interval | None, *, start: str | None, end: str | None, limit: int
 ) -> tuple[pl.DataFrame, bool]:
     """Return the bars asked for, and whether older ones are left out."""

@@ -1,0 +1,1 @@
+"""Chart patterns by geometry over confirmed pivots, and TA-Lib's candlesticks."""
