@@ -116,6 +116,20 @@ class TestTimes:
         assert [f.lasted(x) for x in lengths] == ["8.2 s", "90 s", "60 min", "30 h", "9 d"]
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("score -0.073, MACD (-1.2)", f"score {f.MINUS}0.073, MACD ({f.MINUS}1.2)"),
+        (
+            "2001-03-01 to 2013-03-01, a 20-bar channel, D-96, 1e-06",
+            "2001-03-01 to 2013-03-01, a 20-bar channel, D-96, 1e-06",
+        ),
+    ],
+)
+def test_a_minus_in_words_is_a_true_one_and_a_hyphen_stays(said: str, shown: str) -> None:
+    assert f.true_minus(said) == shown
+
+
 @given(st.floats(-1e9, 1e9), st.integers(0, 4))
 def test_tone_is_the_sign_of_what_is_shown(value: float, digits: int) -> None:
     text = f.num(value, digits, plus=True)

@@ -8,7 +8,7 @@ import pytest
 from evil2root.domain.kernel.record import Outcome
 from evil2root.domain.risk.check import Check, Unit
 from evil2root.web.views.common import Place
-from evil2root.web.views.decision_parts import CheckRow, check_rows, sizing_rows
+from evil2root.web.views.decision_parts import CheckRow, check_rows, limits_words, sizing_rows, slack_words
 from evil2root.web.views.overview import risk_card
 from tests.fakes.desk import FakeDesk, decision_of
 
@@ -50,6 +50,31 @@ def test_a_flag_that_does_not_hold_says_no_and_what_to_do(shared_desk: FakeDesk)
 @pytest.mark.parametrize(("holds", "word"), [(True, "active"), (False, "stopped")])
 def test_the_breaker_is_told_by_its_state(shared_desk: FakeDesk, holds: bool, word: str) -> None:
     assert a_row(shared_desk, Unit.FLAG, name="breaker", holds=holds).value == word
+
+
+def test_a_limit_of_many_units_is_read_without_decimals(shared_desk: FakeDesk) -> None:
+    check = Check(name="a limit", value=Decimal(879), limit=Decimal("5480198.47046997"), unit=Unit.UNITS, holds=True,
+                  advice="")  # fmt: skip
+    (row,) = check_rows(replace(decision_of(shared_desk, Outcome.ORDERED), checks=(check,)), place(shared_desk))
+
+    assert (row.value, row.limit) == ("879", "5,480,198")
+
+
+def test_the_limits_are_folded_under_what_they_come_to(shared_desk: FakeDesk) -> None:
+    holds, broken = a_row(shared_desk, Unit.FLAG), a_row(shared_desk, Unit.FLAG, holds=False)
+
+    assert limits_words((holds, holds)) == "All 2 hard limits hold"
+    assert limits_words((holds, broken)) == "1 hard limit of 2 broken"
+
+
+def test_caps_that_did_not_bind_are_folded_under_the_nearest(shared_desk: FakeDesk) -> None:
+    rows = sizing_rows(decision_of(shared_desk, Outcome.ORDERED), place(shared_desk))
+
+    slack = [row for row in rows if row.is_slack]
+    nearest = min(slack, key=lambda row: row.room)
+    assert not any(row.binds for row in slack)
+    assert slack_words(rows) == f"{len(slack)} caps leave more room, {nearest.label.lower()} least: {nearest.value}"
+    assert slack_words(()) == ""
 
 
 def test_every_cap_of_a_size_is_shown_as_one(shared_desk: FakeDesk) -> None:

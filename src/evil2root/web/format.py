@@ -4,6 +4,7 @@ Numbers come in as `Decimal`, `int` or `float`; ratios as fractions (0.0059), ne
 missing number has no format: whoever has none says `none` or `not yet` in words.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -13,6 +14,8 @@ from zoneinfo import ZoneInfo
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 NEW_YORK = "America/New_York"
+_ASCII_MINUS = re.compile(r"(?<![\w.+-])-(?=\.?[0-9])")
+"""A hyphen that is a sign: before a number, and not inside a date, a range or a name."""
 
 Number = Decimal | float | int
 
@@ -74,6 +77,11 @@ def quantity(value: Number) -> str:
     """Up to eight decimals, trailing zeros cut: `45`, `0.00012`."""
     text = num(value, QUANTITY_DECIMALS)
     return text.rstrip("0").rstrip(".")
+
+
+def true_minus(text: str) -> str:
+    """Stored words with U+2212 for the minus of their numbers: `score -0.073` as figures read elsewhere on the page."""
+    return _ASCII_MINUS.sub(MINUS, text)
 
 
 def big(value: Number) -> str:

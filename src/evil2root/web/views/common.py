@@ -164,8 +164,8 @@ def outcome_badge(outcome: Outcome, order_state: str | None) -> Badge:
 
 
 def sentence(text: str) -> str:
-    """A reason with a capital and a full stop."""
-    text = text.strip()
+    """A reason with a capital, a full stop and true minus signs."""
+    text = f.true_minus(text.strip())
     if not text:
         return text
     return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")

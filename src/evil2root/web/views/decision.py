@@ -21,7 +21,9 @@ from evil2root.web.views.decision_parts import (
     event_rows,
     factor_rows,
     ledger,
+    limits_words,
     sizing_rows,
+    slack_words,
 )
 from evil2root.web.views.decision_words import order_state_of, summary, title
 
@@ -78,8 +80,12 @@ class DecisionPage:
     verdict_meta: tuple[str, ...]
     no_verdict: str
     sizing: tuple[SizingRow, ...]
+    slack: str
+    """Of the caps among them that did not bind; empty if there is none."""
     sizing_sub: str
     checks: tuple[CheckRow, ...]
+    limits_said: str
+    breaches: bool
     no_sizing: str
     events: tuple[EventRow, ...]
     events_sub: str
@@ -99,6 +105,7 @@ async def decision_page(desk: Desk, decision: Decision) -> DecisionPage:
     state = order_state_of(decision, fate)
     rows, total = ledger(decision)
     events, events_sub = event_rows(fate, decision.order_ids, place)
+    sizing, checks = sizing_rows(decision, place), check_rows(decision, place)
     verdict = decision.verdict
     return DecisionPage(
         id=decision.id,
@@ -119,9 +126,12 @@ async def decision_page(desk: Desk, decision: Decision) -> DecisionPage:
         verdict_says="" if verdict is None else common.sentence(verdict.reason),
         verdict_meta=() if verdict is None else _verdict_meta(decision),
         no_verdict=_no_verdict(desk, decision),
-        sizing=sizing_rows(decision, place),
+        sizing=sizing,
+        slack=slack_words(sizing),
         sizing_sub="" if decision.exposure is None else f"Equity {place.money(decision.exposure.equity)}",
-        checks=check_rows(decision, place),
+        checks=checks,
+        limits_said=limits_words(checks),
+        breaches=not all(row.holds for row in checks),
         no_sizing=_no_sizing(decision),
         events=events,
         events_sub=events_sub,

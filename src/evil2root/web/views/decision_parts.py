@@ -55,7 +55,7 @@ def ledger(decision: Decision) -> tuple[tuple[LedgerRow, ...], LedgerSum | None]
     scale = max([LEDGER_SCALE_MIN, *reach])
     rows = tuple(
         LedgerRow(
-            name=source_name(s.source), version=f"v{s.version}, {s.horizon} bars ahead", reason=s.reason,
+            name=source_name(s.source), version=f"v{s.version}, {s.horizon} bars ahead", reason=f.true_minus(s.reason),
             bar=diverging(s.contribution, scale=scale,
                           label=f"{source_name(s.source)} adds {f.num(s.contribution, 3, plus=True)}"),
             p_up="abstains" if s.p_up is None else f.num(s.p_up, 3),
@@ -116,6 +116,13 @@ class SizingRow:
     binds: bool
     is_total: bool
     is_cap: bool
+    room: Decimal
+    """Units."""
+
+    @property
+    def is_slack(self) -> bool:
+        """A cap that left more room than another one."""
+        return self.is_cap and not self.binds
 
 
 def sizing_rows(decision: Decision, place: Place) -> tuple[SizingRow, ...]:
@@ -125,7 +132,16 @@ def sizing_rows(decision: Decision, place: Place) -> tuple[SizingRow, ...]:
     return tuple(_sizing(line, place, most=most, is_total=n == len(lines) - 1) for n, line in enumerate(lines))
 
 
-NUMBER = re.compile(r"[0-9]+\.[0-9]+|[0-9]{4,}")
+def slack_words(rows: Collection[SizingRow]) -> str:
+    """The line that stands for the caps that did not bind."""
+    slack = [row for row in rows if row.is_slack]
+    if not slack:
+        return ""
+    least = min(slack, key=lambda row: row.room)
+    return f"{f.count(len(slack), 'cap leaves', 'caps leave')} more room, {least.label.lower()} least: {least.value}"
+
+
+NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?e[+-]?[0-9]+|[0-9]+\.[0-9]+|[0-9]{4,}")
 CAPS = frozenset({"Cash", "Volume share", "Average volume share"})
 """Limits among the lines, beside those that are called a cap."""
 
@@ -136,7 +152,7 @@ def _sizing(line: Line, place: Place, *, most: Decimal | None, is_total: bool) -
     )
     if line.amount is not None:
         return SizingRow(label=label, detail=_tidy(line.detail), value=place.money(line.amount), meter=None,
-                         binds=line.binds, is_total=is_total, is_cap=False)  # fmt: skip
+                         binds=line.binds, is_total=is_total, is_cap=False, room=Decimal(0))  # fmt: skip
     units = line.quantity if line.quantity is not None else Decimal(0)
     is_cap = _is_cap(line)
     bar = None
@@ -144,7 +160,7 @@ def _sizing(line: Line, place: Place, *, most: Decimal | None, is_total: bool) -
         bar = meter(float(units / most), label=label, heat=False)
     value = f"{f.quantity(units)} units" if is_total else f"{f.num(units, 1)} units"
     return SizingRow(label=label, detail=_tidy(line.detail), value=value, meter=bar, binds=line.binds,
-                     is_total=is_total, is_cap=is_cap)  # fmt: skip
+                     is_total=is_total, is_cap=is_cap, room=units)  # fmt: skip
 
 
 def _is_cap(line: Line) -> bool:
@@ -185,6 +201,14 @@ def check_rows(decision: Decision, place: Place) -> tuple[CheckRow, ...]:
     return tuple(rows)
 
 
+def limits_words(rows: Collection[CheckRow]) -> str:
+    """The line that stands for the hard limits."""
+    broken = sum(not row.holds for row in rows)
+    if broken:
+        return f"{f.count(broken, 'hard limit')} of {len(rows)} broken"
+    return "The hard limit holds" if len(rows) == 1 else f"All {len(rows)} hard limits hold"
+
+
 def _numbers(check: Check, place: Place) -> tuple[str, str]:
     """What was found and what is allowed, in the check's unit; a flag has no limit to show."""
     match check.unit:
@@ -192,14 +216,21 @@ def _numbers(check: Check, place: Place) -> tuple[str, str]:
             return place.money(check.value), place.money(check.limit)
         case Unit.SHARE:
             return f.pct(check.value), f.pct(check.limit)
-        case Unit.COUNT | Unit.UNITS:
+        case Unit.COUNT:
             return f.quantity(check.value), f.quantity(check.limit)
+        case Unit.UNITS:
+            return _units(check.value), _units(check.limit)
         case Unit.NUMBER:
             return f.num(check.value), f.num(check.limit)
         case Unit.FLAG if check.name == "breaker":
             return "active" if check.holds else "stopped", ""
         case Unit.FLAG:
             return "yes" if check.holds else "no", ""
+
+
+def _units(amount: Decimal) -> str:
+    """A quantity; of thousands nobody reads the eighth decimal."""
+    return f.quantity(amount) if abs(amount) < 1000 else f.num(amount, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,7 +156,10 @@ async def system_page(desk: Desk) -> SystemPage:
             Fact(label="Engine's time", value=place.stamp(status.now).title),
             Fact(label="Market data", value=feed.source),
             Fact(label="Recorded history", value=feed.origin or "none"),
-            Fact(label="Replay speed", value=f"{feed.speed:g} bars a second" if feed.speed else "as it comes"),
+            Fact(
+                label="Replay speed",
+                value=f"{feed.speed:g} bar{'s' * (feed.speed != 1)} a second" if feed.speed else "as it comes",
+            ),
             Fact(label="Decisions so far", value=f"{status.carry.decisions:,}"),
         ),
         settings=tuple(Fact(label=name, value=_shown(value), is_code=True) for name, value in _flat(desk.settings())),

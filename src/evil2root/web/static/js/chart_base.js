@@ -29,7 +29,7 @@ export function base(extra = {}) {
       panes: { separatorColor: color("line"), separatorHoverColor: color("accent", 0.2), enableResize: true },
     },
     grid: { vertLines: { visible: false }, horzLines: { color: color("line", 0.55) } },
-    rightPriceScale: { borderVisible: false },
+    rightPriceScale: { borderVisible: false, entireTextOnly: true },
     timeScale: { borderVisible: false, rightOffset: 2, minBarSpacing: 0.2, timeVisible: extra.intraday ?? false },
     crosshair: {
       mode: CrosshairMode.Magnet,

@@ -203,7 +203,7 @@ export async function loadOutcome(el) {
 }
 
 export function drawOutcome(el, data) {
-  const chart = createChart(el, base({ options: { rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.08 } } } }));
+  const chart = createChart(el, base({ options: { rightPriceScale: { borderVisible: false, entireTextOnly: true, scaleMargins: { top: 0.08, bottom: 0.08 } } } }));
   const price = candles(chart, data.bars, data.precision);
   const p = data.position;
   if (p) {
