@@ -25,6 +25,12 @@ def direct_dependencies() -> set[str]:
     return {canonical(re.split(r"[\[<>=; ]", line)[0]) for line in project["project"]["dependencies"]}
 
 
+def extras() -> set[str]:
+    project = tomllib.loads((stamps.ROOT / "pyproject.toml").read_text())
+    listed = project["project"]["optional-dependencies"].values()
+    return {canonical(re.split(r"[\[<>=; ]", line)[0]) for lines in listed for line in lines}
+
+
 def imported_by(source: Path) -> set[str]:
     """Give the top-level modules a file imports, late imports included."""
     names: set[str] = set()
@@ -110,19 +116,28 @@ class TestLocks:
         undeclared = {
             name: packages
             for name, packages in outside.items()
-            if not direct_dependencies() & {canonical(package) for package in packages}
+            if not (direct_dependencies() | extras()) & {canonical(package) for package in packages}
         }
 
         assert undeclared == {}
 
+    def test_leave_what_an_extra_brings_to_whoever_uses_it(self) -> None:
+        for source in (stamps.ROOT / "src").rglob("*.py"):
+            body = ast.parse(source.read_text()).body
+            at_once = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+            text = "\n".join(ast.unparse(node) for node in at_once)
+            assert not extras() & {name.partition(".")[0] for name in re.findall(r"(?:from|import) (\S+)", text)}, (
+                source
+            )
+
     def test_agree_on_every_version(self) -> None:
         base = lock("base")
 
-        for other in ("dev", "deep"):
+        for other in ("dev", "ccxt", "deep"):
             assert {name: found for name, found in lock(other).items() if base.get(name, found) != found} == {}
         assert base.keys() <= lock("dev").keys()
 
-    @pytest.mark.parametrize("name", ["base", "dev", "data", "uv", "node"])
+    @pytest.mark.parametrize("name", ["base", "dev", "ccxt", "data", "uv", "node"])
     def test_carry_a_hash_for_every_package(self, name: str) -> None:
         entries = re.split(r"\n(?=[A-Za-z0-9])", (stamps.LOCKS / f"{name}.lock").read_text())
         pinned = [entry for entry in entries if re.match(r"[A-Za-z0-9._-]+==", entry)]

@@ -170,6 +170,7 @@ class TestRefusals:
                 "recorded prices never move real money",
             ),
             ({"BROKER": "alpaca"}, "needs EVIL2ROOT_ALPACA__API_KEY and EVIL2ROOT_ALPACA__API_SECRET"),
+            ({"BROKER": "ccxt:binance"}, "needs EVIL2ROOT_CCXT__API_KEY and EVIL2ROOT_CCXT__API_SECRET"),
             ({"SIGNALS__BREAKOUT_WEIGHT": "0.5"}, "they must sum to 1"),
             ({"VALIDATION__TREND_WEIGHT": "0.5"}, "they must sum to 1"),
         ],
@@ -179,7 +180,8 @@ class TestRefusals:
 
     def test_say_what_this_build_has_not_got(self) -> None:
         assert refusal(BROKER="ccxt:kraken") == (
-            "EVIL2ROOT_BROKER=ccxt:kraken is reserved: not built yet. This build has paper and alpaca."
+            "EVIL2ROOT_BROKER=ccxt:kraken: how this exchange answers has not been proved here, and orders are not sent on "
+            "a guess. This build has paper, alpaca and ccxt:binance."
         )
         assert "This build can only replay recorded history" in refusal(MARKET_DATA="replay,yfinance")
         assert "This build has only local" in refusal(COMPUTE="dask://host:1234")

@@ -16,6 +16,7 @@ VENDOR = ROOT / "src" / "evil2root" / "web" / "static" / "vendor"
 STAGES = {
     "base": ("requirements/base.lock", "requirements/data.lock", "package-lock.json", "tools/front_end.sha256"),
     "dev": ("requirements/dev.lock",),
+    "ccxt": ("requirements/ccxt.lock",),
 }
 """The files a stage is made of, besides the set-up's own code and the package's description."""
 

@@ -16,6 +16,7 @@ from evil2root.domain.book.ledger import CASH, balances
 from evil2root.domain.book.orders import FINAL, OrderState
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.money import ZERO
+from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.execution.remote import Repeat
 from evil2root.domain.kernel.policy import Policy
@@ -106,6 +107,18 @@ async def test_ends_up_with_the_books_of_the_venue() -> None:
 
     assert len(venue.kept.placed) > 20
     assert not books.parked
+    assert_the_same(books, venue)
+
+
+async def test_an_order_ends_when_all_that_the_venue_took_of_it_is_filled() -> None:
+    frames, books, venue = told(60), Books(), a_venue()
+    venue.keeps = Decimal("0.01")
+
+    await until(an_engine_outside(rules(), frames, books, venue, start=start_of(frames)))
+
+    bought = [o for o in books.orders.values() if o.side is Side.BUY and o.filled]
+    assert len(bought) > 10
+    assert {(o.filled, o.state) for o in bought} == {(o.quantity - venue.keeps, OrderState.CANCELED) for o in bought}
     assert_the_same(books, venue)
 
 

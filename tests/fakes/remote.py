@@ -90,6 +90,8 @@ class FakeVenue:
         self.fills_at_once = True
         self.part: Decimal | None = None
         """Fill only so much at first."""
+        self.keeps = ZERO
+        """So much of a purchase it keeps as its fee: these units never move."""
         self.page = page
         self.stream_is_cut = False
         self.submits: list[str] = []
@@ -125,16 +127,17 @@ class FakeVenue:
 
     def _place(self, order: Order, *, appears_in: int) -> Kept:
         now = self.clock.now()
+        taken = order.quantity - (self.keeps if order.side is Side.BUY else ZERO)
         record = VenueOrder(
             client_order_id=order.client_order_id, broker_order_id=f"V-{len(self.kept.placed) + 1}",
-            symbol=order.symbol, side=order.side, kind=order.kind.value, quantity=order.quantity, price=order.price,
+            symbol=order.symbol, side=order.side, kind=order.kind.value, quantity=taken, price=order.price,
             filled=ZERO, state=OrderState.ACCEPTED, why="", created_at=now, updated_at=now,
         )  # fmt: skip
         kept = Kept(order=order, record=record, revision=order.revision, appears_in=appears_in)
         self.kept.orders[order.client_order_id] = kept
         self.kept.placed.append(order.client_order_id)
         if order.kind is OrderKind.MARKET and self.fills_at_once:
-            self.execute(order.client_order_id, self.part or order.quantity)
+            self.execute(order.client_order_id, self.part or taken)
         return kept
 
     def execute(self, client_order_id: str, quantity: Decimal, price: Decimal | None = None) -> Fill:

@@ -20,6 +20,7 @@ import polars as pl
 
 from evil2root.adapters.market_data.replay import ReplayFeed, load_histories
 from evil2root.adapters.postgres.dsn import plain_dsn
+from evil2root.adapters.postgres.embedded import attach_or_start
 from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.money import Money
@@ -181,3 +182,34 @@ def require_epochs_in_order(dsn: str) -> int:
     leader = asked(dsn, "SELECT epoch FROM v_leader")[0]["epoch"]
     assert not epochs or epochs[-1] <= leader
     return int(leader)
+
+
+async def settled(bot: Bot) -> None:
+    """Wait until no order is under way."""
+    async with asyncio.timeout(60):
+        while True:
+            listed = bot.command("orders", "list", "--open", "--json")
+            assert listed.returncode == 0, listed.stderr
+            if not any('"client_order_id"' in line for line in listed.stdout.splitlines()):
+                return
+            await asyncio.sleep(1)
+
+
+async def kept_books(data_dir: Path) -> Mapping[str, Any]:
+    """What the database of a bot that has stopped holds: orders, positions, executions, cash."""
+    async with attach_or_start(data_dir) as running:
+        connection = await asyncpg.connect(running.dsn.replace("postgresql+asyncpg", "postgresql"))
+        try:
+            await connection.execute("SET search_path TO evil2root")
+            orders = await connection.fetch("SELECT client_order_id, state FROM orders")
+            held = await connection.fetch("SELECT symbol, quantity FROM positions")
+            fills = await connection.fetch("SELECT execution_id FROM fills")
+            cash = "SELECT sum(amount) FROM ledger_entries WHERE account = 'cash'"
+            return {
+                "orders": {row["client_order_id"]: row["state"] for row in orders},
+                "positions": {row["symbol"]: row["quantity"] for row in held},
+                "fills": [row["execution_id"] for row in fills],
+                "cash": await connection.fetchval(cash),
+            }
+        finally:
+            await connection.close()

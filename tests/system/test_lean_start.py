@@ -12,7 +12,7 @@ from tests.system.running import Bot, environment, free_port
 
 # pandas is not among them: TA-Lib loads it where it is installed, which the base lock does not.
 HEAVY = ("torch", "lightgbm", "xgboost", "sklearn", "stable_baselines3", "matplotlib", "aiogram", "yfinance",
-         "numba", "alembic")  # fmt: skip
+         "numba", "alembic", "ccxt")  # fmt: skip
 IDLE_MB_MAX = 250
 
 PROGRAM = """

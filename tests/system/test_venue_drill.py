@@ -9,16 +9,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 import numpy as np
 import polars as pl
 import pytest
 
-from evil2root.adapters.postgres.embedded import attach_or_start
 from tests.fakes.market import market
 from tests.servers.alpaca import KEY, SECRET
-from tests.system.drill import note_restarts
+from tests.system.drill import kept_books, note_restarts, settled
 from tests.system.running import Bot
 
 KILLS = int(os.environ.get("KILLS", "5"))
@@ -86,11 +84,11 @@ async def test_no_kill_and_no_lie_loses_or_doubles_an_order(bot: Bot, venue: str
     halted = bot.command("halt", "--reason", "end of the drill")
     assert halted.returncode == 0, halted.stderr
     # The last order that was cut off on its way is looked for twice, ten seconds apart.
-    await _settled(bot)
+    await settled(bot)
     assert bot.stop() == 0
     verified = bot.command("ledger", "verify")
     truth = await _truth(venue)
-    books = await _books(bot.data_dir)
+    books = await kept_books(bot.data_dir)
 
     assert verified.returncode == 0, verified.stderr
     assert len(truth["orders"]) > 3 * KILLS
@@ -118,33 +116,3 @@ def _require_the_same(books: Mapping[str, Any], truth: Mapping[str, Any]) -> Non
 def _lost(truth: Mapping[str, Any]) -> int:
     """Requests that were read and then forgotten: what the venue answered a cut connection to."""
     return len(set(truth["posts"]) - {order["client_order_id"] for order in truth["orders"]})
-
-
-async def _settled(bot: Bot) -> None:
-    """Wait until no order is under way."""
-    async with asyncio.timeout(60):
-        while True:
-            listed = bot.command("orders", "list", "--open", "--json")
-            assert listed.returncode == 0, listed.stderr
-            if not any('"client_order_id"' in line for line in listed.stdout.splitlines()):
-                return
-            await asyncio.sleep(1)
-
-
-async def _books(data_dir: Path) -> Mapping[str, Any]:
-    async with attach_or_start(data_dir) as running:
-        connection = await asyncpg.connect(running.dsn.replace("postgresql+asyncpg", "postgresql"))
-        try:
-            await connection.execute("SET search_path TO evil2root")
-            orders = await connection.fetch("SELECT client_order_id, state FROM orders")
-            held = await connection.fetch("SELECT symbol, quantity FROM positions")
-            fills = await connection.fetch("SELECT execution_id FROM fills")
-            cash = "SELECT sum(amount) FROM ledger_entries WHERE account = 'cash'"
-            return {
-                "orders": {row["client_order_id"]: row["state"] for row in orders},
-                "positions": {row["symbol"]: row["quantity"] for row in held},
-                "fills": [row["execution_id"] for row in fills],
-                "cash": await connection.fetchval(cash),
-            }
-        finally:
-            await connection.close()

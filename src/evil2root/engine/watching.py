@@ -178,6 +178,8 @@ class Watch:
             return []  # its courier brings the answer
         if record.state in OVER:
             return [record.answer] if record.filled <= order.filled else []
+        if record.state is OrderState.FILLED and 0 < record.filled <= order.filled < order.quantity:
+            return [ended_short(record)]
         if order.state is OrderState.UNKNOWN:
             return [placed(record)]
         return []
@@ -307,6 +309,14 @@ def placed(record: VenueOrder) -> Answer:
     return Answer(
         client_order_id=record.client_order_id, state=OrderState.ACCEPTED, broker_order_id=record.broker_order_id,
         why=record.why, at=record.updated_at,
+    )  # fmt: skip
+
+
+def ended_short(record: VenueOrder) -> Answer:
+    """Say that nothing more comes: the venue took a smaller quantity (its lot), or kept units as its fee."""
+    return Answer(
+        client_order_id=record.client_order_id, state=OrderState.CANCELED, broker_order_id=record.broker_order_id,
+        why=f"all that the venue took of it is filled: {record.filled} units moved", at=record.updated_at,
     )  # fmt: skip
 
 

@@ -64,7 +64,8 @@ def policy_of(settings: Settings, symbols: Sequence[str], *, strategy: str | Non
 def wire(settings: Settings, opened: Database, *, say: Callable[[str], None]) -> Trading:
     """Build everything an account needs; nothing is written or trades before this process leads.
 
-    Raises `BarsUnavailable` or `BadTable` when the recorded history can't be read.
+    Raises `BarsUnavailable` or `BadTable` when the recorded history can't be read, `SettingsProblem` when the venue can't
+    trade what is on it.
     """
     machine, database = SystemClock(), opened.engine
     leadership = PostgresLeadership(
@@ -80,7 +81,7 @@ def wire(settings: Settings, opened: Database, *, say: Callable[[str], None]) ->
     feed = ReplayFeed(histories, speed=settings.replay.speed, loop=settings.replay.loop, keep=keep)
     say(f"Recorded history: {feed.origin}")
     halt_file = HaltFile(settings.data_folder / "HALT")
-    outside = remote_broker(settings)
+    outside = remote_broker(settings, symbols=list(histories))
     policy = policy_of(settings, list(histories))
     if outside is not None:
         policy = replace(policy, venue=outside.traits)

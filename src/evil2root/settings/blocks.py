@@ -172,12 +172,22 @@ class TelegramSettings(Block):
 
 
 class AlpacaSettings(Block):
-    """Reserved: the Alpaca broker. `base_url` is the address without `/v2`."""
+    """The Alpaca broker. `base_url` is the address without `/v2`."""
 
     api_key: SecretStr | None = None
     api_secret: SecretStr | None = None
     base_url: Web = "https://paper-api.alpaca.markets"
     data_url: Web = "https://data.alpaca.markets"
+
+
+class CcxtSettings(Block):
+    """A crypto exchange. `base_url` is the address without `/api`; none is its test network, or the real one when live."""
+
+    api_key: SecretStr | None = None
+    api_secret: SecretStr | None = None
+    password: SecretStr | None = None
+    """For exchanges that ask for one; Binance does not."""
+    base_url: Web | None = None
 
 
 class YfinanceSettings(Block):

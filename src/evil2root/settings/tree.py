@@ -23,6 +23,8 @@ from evil2root.settings.kinds import (
 
 PREFIX = "EVIL2ROOT_"
 CONFIRM = "I-UNDERSTAND"
+EXCHANGES = ("ccxt:binance",)
+"""Crypto exchanges whose answers are read, order by order, by an adapter that passes the port's contract suite."""
 
 OPTION_NAMES = {
     "risk.short_allowed": "short",
@@ -71,6 +73,7 @@ class Settings(BaseSettings):
     openrouter: blocks.OpenRouterSettings = blocks.OpenRouterSettings()
     telegram: blocks.TelegramSettings = blocks.TelegramSettings()
     alpaca: blocks.AlpacaSettings = blocks.AlpacaSettings()
+    ccxt: blocks.CcxtSettings = blocks.CcxtSettings()
     yfinance: blocks.YfinanceSettings = blocks.YfinanceSettings()
     newsapi: blocks.NewsapiSettings = blocks.NewsapiSettings()
     reddit: blocks.RedditSettings = blocks.RedditSettings()
@@ -162,6 +165,12 @@ def _contradictions(settings: Settings) -> list[str]:
             f"{PREFIX}BROKER is alpaca, which needs {PREFIX}ALPACA__API_KEY and {PREFIX}ALPACA__API_SECRET "
             "(or the same names with _FILE)."
         )
+    exchange = settings.ccxt
+    if settings.broker in EXCHANGES and not (exchange.api_key and exchange.api_secret):
+        found.append(
+            f"{PREFIX}BROKER is {settings.broker}, which needs {PREFIX}CCXT__API_KEY and {PREFIX}CCXT__API_SECRET "
+            "(or the same names with _FILE)."
+        )
     checks = settings.validation
     for group, values in (
         (
@@ -183,8 +192,11 @@ def _source_weights() -> list[str]:
 def _not_built(settings: Settings) -> list[str]:
     """Refuse what was asked for and is not there yet: better no start than another broker than the one named."""
     found = []
-    if settings.broker.startswith("ccxt:"):
-        found.append(f"{PREFIX}BROKER={settings.broker} is reserved: not built yet. This build has paper and alpaca.")
+    if settings.broker.startswith("ccxt:") and settings.broker not in EXCHANGES:
+        found.append(
+            f"{PREFIX}BROKER={settings.broker}: how this exchange answers has not been proved here, and orders are not "
+            f"sent on a guess. This build has paper, alpaca and {', '.join(EXCHANGES)}."
+        )
     if settings.mode == "live":
         found.append(
             f"{PREFIX}MODE=live is reserved: this build has no live prices yet, and recorded ones move no money."

@@ -59,6 +59,7 @@ class VenueOrder:
     price: Decimal | None
     """Limit or trigger, where it has one."""
     filled: Decimal
+    """Units that moved, as the executions tell them: less what the venue kept of a purchase as its fee."""
     state: OrderState
     """Never UNKNOWN, PENDING or SENDING. FILLED says that fills are on their way; they alone are booked."""
     why: str
@@ -99,7 +100,8 @@ class OrderEntry(Protocol):
         """Send an order once. Only what the venue's own record of the order says is an answer.
 
         REJECTED means the venue has a record of the order that says so; a refusal without one is no proof that
-        nothing was placed, and raises `BrokerUnavailable` with the venue's words.
+        nothing was placed, and raises `BrokerUnavailable` with the venue's words. CANCELED without a record at the
+        venue means that nothing was sent, since its published rules forbid it (a lot, a smallest value).
         """
         ...
 
