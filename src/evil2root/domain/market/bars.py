@@ -41,4 +41,21 @@ class Bar:
 
 
 class BarsUnavailable(Exception):  # noqa: N818 - named for what is wrong, as the trade says it
-    """No bars can be had: the source is away, or knows nothing of the symbol or interval."""
+    """No bars can be had: the source is away, or knows nothing of the symbol or interval.
+
+    BarsUnavailable
+    ├── AskedTooOften   leave it alone for a while
+    └── NotCovered      ask another source
+    """
+
+
+class AskedTooOften(BarsUnavailable):
+    """The source wants to be left alone; `retry_after_s` says for how long, or none when it does not say."""
+
+    def __init__(self, words: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(words)
+        self.retry_after_s = retry_after_s
+
+
+class NotCovered(BarsUnavailable):
+    """The source works, but has no such symbol or interval: no sign of an outage, and not worth asking again."""

@@ -71,6 +71,18 @@ class BarSource(Protocol):
     async def bars(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Fetched: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What several sources said to one question. Cleaning holds `answer` against `peers` (`Known.peers`)."""
+
+    answer: Fetched
+    """Of the first source in the symbol's order that answered."""
+    peers: tuple[Fetched, ...] = ()
+    """Of those asked only to confirm it; empty when none did."""
+    silent: tuple[tuple[str, str], ...] = ()
+    """Names of sources that gave no answer, and why."""
+
+
 class BarFeed(Protocol):
     """Tells of bars as they close, oldest first, never twice.
 

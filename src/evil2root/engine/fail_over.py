@@ -1,0 +1,167 @@
+"""Several sources behind one port: asked in order, left alone when they fail, held against each other."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from numpy.random import Generator, default_rng
+
+from evil2root.domain.core.clock import Clock
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered
+from evil2root.domain.market.sources import RAW_SCHEMA, BarSource, Fetched, Heard
+from evil2root.engine.asking import Breaker, Budget, Manners
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a source is asked."""
+
+    symbol: str
+    interval: Interval
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Who is asked for what, and how."""
+
+    order: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of sources by symbol, where it is another; sources it leaves out are not asked for that symbol."""
+    manners: Mapping[str, Manners] = field(default_factory=dict)
+    """By source; `Manners()` for those not named."""
+    voices: int = 1
+    """How many sources a question goes to if they can be had: 1 takes the first answer, 2 has it confirmed."""
+
+
+class FailOver:
+    """A `BarSource` made of others.
+
+    Parameters
+    ----------
+    sources
+        In the order they are asked.
+    plan
+        Other orders, and how each source is treated.
+    jitter
+        Spreads waits, so that programs that failed together do not come back together.
+
+    Raises `ValueError` for a name that no source has, two sources of one name, or no source at all.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[BarSource],
+        *,
+        clock: Clock,
+        plan: Plan | None = None,
+        jitter: Generator | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        plan = plan or Plan()
+        self._order, self._voices = dict(plan.order), plan.voices
+        self._jitter = jitter or default_rng()
+        self._asked = {s.name: _Asked(s, plan.manners.get(s.name, Manners()), self._jitter) for s in sources}
+        self._clock, self._sleep = clock, sleep
+        unknown = {name for names in (*self._order.values(), plan.manners) for name in names} - set(self._asked)
+        if not sources or len(self._asked) != len(sources) or unknown or plan.voices < 1:
+            names = [s.name for s in sources]
+            msg = f"Sources {names} need names of their own; unknown: {sorted(unknown)}; voices: {plan.voices}."
+            raise ValueError(msg)
+
+    @property
+    def name(self) -> str:
+        """Return the names of all sources, in order."""
+        return "+".join(self._asked)
+
+    async def bars(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Fetched:
+        """Return the first answer. Raises `BarsUnavailable` with every source's reason when there is none."""
+        return (await self._hear(Question(symbol=symbol, interval=interval, start=start, end=end), voices=1)).answer
+
+    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Heard:
+        """Return the first answer, and those of others that confirm or contradict it. Raises as `bars` does."""
+        question = Question(symbol=symbol, interval=interval, start=start, end=end)
+        return await self._hear(question, voices=self._voices)
+
+    async def _hear(self, question: Question, *, voices: int) -> Heard:
+        told: list[Fetched] = []
+        silent: list[tuple[str, str]] = []
+        for asked in self._in_order(question.symbol):
+            try:
+                told.append(await self._ask(asked, question))
+            except BarsUnavailable as problem:
+                silent.append((asked.source.name, str(problem)))
+            if len(told) == voices:
+                break
+        if not told:
+            reasons = "; ".join(f"{name}: {why}" for name, why in silent) or "no source is named for it"
+            msg = f"No source has {question.symbol} {question.interval}: {reasons}"
+            raise BarsUnavailable(msg)
+        return Heard(answer=told[0], peers=tuple(told[1:]), silent=tuple(silent))
+
+    def _in_order(self, symbol: str) -> "Iterator[_Asked]":
+        return (self._asked[name] for name in self._order.get(symbol, tuple(self._asked)))
+
+    async def _ask(self, asked: "_Asked", question: Question) -> Fetched:
+        manners = asked.manners
+        for attempt in range(1, manners.tries + 1):
+            asked.admit(self._clock.now())
+            try:
+                async with asyncio.timeout(manners.timeout.total_seconds()):
+                    fetched = _checked(await asked.put(question), question)
+            except NotCovered:
+                asked.breaker.answered()
+                raise
+            except AskedTooOften as problem:
+                asked.breaker.failed(self._clock.now(), retry_after_s=problem.retry_after_s)
+                raise
+            except (BarsUnavailable, TimeoutError) as problem:
+                asked.breaker.failed(self._clock.now())
+                if attempt == manners.tries or asked.breaker.closed_until(self._clock.now()):
+                    late = f"no answer within {manners.timeout.total_seconds():g} s"
+                    raise BarsUnavailable(str(problem) or late) from problem
+            except BaseException:
+                asked.breaker.given_up()
+                raise
+            else:
+                asked.breaker.answered()
+                return fetched
+            await self._sleep(self._jitter.uniform(0, manners.pause.total_seconds() * 2 ** (attempt - 1)))
+        raise AssertionError
+
+
+class _Asked:
+    """A source and what is remembered of asking it."""
+
+    def __init__(self, source: BarSource, manners: Manners, jitter: Generator) -> None:
+        self.source, self.manners = source, manners
+        self.breaker = Breaker(manners, jitter)
+        self.budget = Budget(manners.requests_a_minute)
+
+    def admit(self, now: datetime) -> None:
+        """Raise `BarsUnavailable` when the source is left alone, or was asked as often as it may be."""
+        until = self.breaker.closed_until(now)
+        if until is not None:
+            msg = f"left alone until {until.isoformat(timespec='seconds')} after failing"
+            raise BarsUnavailable(msg)
+        if wait_s := self.budget.spend(now):
+            msg = f"its {self.manners.requests_a_minute} requests a minute are spent, the next in {wait_s:.1f} s"
+            raise BarsUnavailable(msg)
+        self.breaker.asked()
+
+    async def put(self, question: Question) -> Fetched:
+        """Put the question."""
+        return await self.source.bars(question.symbol, question.interval, start=question.start, end=question.end)
+
+
+def _checked(fetched: Fetched, question: Question) -> Fetched:
+    """Refuse an answer to another question; what its rows say is for cleaning to judge."""
+    if (fetched.symbol, fetched.interval) != (question.symbol, question.interval):
+        msg = f"asked for {question.symbol} {question.interval}, told of {fetched.symbol[:30]!r} {fetched.interval}"
+        raise BarsUnavailable(msg)
+    if fetched.rows.schema != RAW_SCHEMA:
+        msg = f"told columns {dict(fetched.rows.schema)} that are not those of raw rows"
+        raise BarsUnavailable(msg[:300])
+    return fetched

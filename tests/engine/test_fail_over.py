@@ -1,0 +1,172 @@
+"""Sources that fail are passed over, left alone and tried again; nothing is made up in their place."""
+
+from datetime import timedelta
+
+import pytest
+from numpy.random import default_rng
+
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered
+from evil2root.domain.market.sources import Heard
+from evil2root.engine.asking import LEFT_ALONE_MOST, Budget, Manners
+from evil2root.engine.fail_over import FailOver, Plan
+from tests.fakes.sources import MONDAY, FakeSource, SteppedClock
+
+AWAY = BarsUnavailable("the line is dead")
+
+
+def over(
+    *sources: FakeSource,
+    clock: SteppedClock | None = None,
+    manners: Manners | None = None,
+    voices: int = 1,
+    order: dict[str, tuple[str, ...]] | None = None,
+) -> FailOver:
+    clock = clock or SteppedClock()
+    plan = Plan(order=order or {}, manners={s.name: manners or Manners() for s in sources}, voices=voices)
+    return FailOver(sources, clock=clock, plan=plan, sleep=clock.sleep, jitter=default_rng(1))
+
+
+async def hear(made: FailOver, symbol: str = "SPY") -> Heard:
+    return await made.heard(symbol, Interval.D1, start=MONDAY, end=MONDAY + timedelta(days=5))
+
+
+class TestOrder:
+    async def test_the_first_that_answers_is_believed(self) -> None:
+        first, second = FakeSource("first"), FakeSource("second")
+
+        heard = await hear(over(first, second))
+
+        assert (heard.answer.source, second.asked, heard.silent) == ("first", [], ())
+
+    async def test_the_next_answers_for_one_that_fails_which_is_named(self) -> None:
+        first = FakeSource("first", problems=[AWAY, AWAY])
+
+        heard = await hear(over(first, FakeSource("second")))
+
+        assert (heard.answer.source, heard.silent) == ("second", (("first", "the line is dead"),))
+
+    async def test_a_symbol_may_have_an_order_of_its_own(self) -> None:
+        made = over(FakeSource("first"), FakeSource("second"), order={"BTC/USD": ("second",)})
+
+        assert (await hear(made, "BTC/USD")).answer.source == "second"
+        assert (await hear(made)).answer.source == "first"
+
+    async def test_no_answer_at_all_is_told_with_every_reason_and_no_price(self) -> None:
+        made = over(FakeSource("first", problems=[AWAY] * 2), FakeSource("second", problems=[NotCovered("no SPY")]))
+
+        with pytest.raises(BarsUnavailable, match=r"SPY 1d: first: the line is dead; second: no SPY"):
+            await hear(made)
+
+    def test_an_order_that_names_a_source_nobody_has_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="third"):
+            over(FakeSource("first"), order={"SPY": ("third",)})
+
+    async def test_an_answer_to_another_question_is_no_answer(self) -> None:
+        heard = await hear(over(FakeSource("liar", tells_of="QQQ"), FakeSource("second")))
+
+        assert heard.answer.source == "second"
+        assert "asked for SPY" in heard.silent[0][1]
+
+
+class TestLeavingAlone:
+    async def test_a_failure_is_tried_again_after_a_random_part_of_the_pause(self) -> None:
+        clock, first = SteppedClock(), FakeSource("first", problems=[AWAY])
+
+        heard = await hear(over(first, clock=clock))
+
+        assert (heard.answer.source, len(first.asked)) == ("first", 2)
+        assert len(clock.slept_s) == 1
+        assert 0 < clock.slept_s[0] < 0.5
+
+    async def test_failures_in_a_row_open_the_breaker_and_one_trial_closes_it(self) -> None:
+        clock = SteppedClock()
+        first = FakeSource("first", problems=[AWAY] * 3)
+        made = over(first, FakeSource("second"), clock=clock)
+        for _ in range(5):
+            assert (await hear(made)).answer.source == "second"
+        assert len(first.asked) == 3
+
+        clock.pass_by(31)
+
+        assert (await hear(made)).answer.source == "first"
+
+    async def test_a_trial_that_fails_leaves_it_alone_for_longer(self) -> None:
+        clock = SteppedClock()
+        first = FakeSource("first", problems=[AWAY] * 4)
+        made = over(first, FakeSource("second"), clock=clock, manners=Manners(tries=1))
+        for _ in range(3):
+            await hear(made)
+        clock.pass_by(31)
+        await hear(made)
+
+        clock.pass_by(31)
+
+        assert (await hear(made)).answer.source == "second"
+        clock.pass_by(30)
+        assert (await hear(made)).answer.source == "first"
+
+    @pytest.mark.parametrize(("asks_for_s", "waits_s"), [(90.0, 90.0), (1e300, LEFT_ALONE_MOST.total_seconds())])
+    async def test_it_is_left_alone_for_as_long_as_it_asks_within_reason(
+        self, asks_for_s: float, waits_s: float
+    ) -> None:
+        clock = SteppedClock()
+        first = FakeSource("first", problems=[AskedTooOften("status 429", retry_after_s=asks_for_s)])
+        made = over(first, FakeSource("second"), clock=clock)
+        await hear(made)
+
+        clock.pass_by(waits_s - 1)
+
+        assert (await hear(made)).answer.source == "second"
+        assert len(first.asked) == 1
+        clock.pass_by(1)
+        assert (await hear(made)).answer.source == "first"
+
+    async def test_a_source_that_lacks_symbols_is_not_broken(self) -> None:
+        first = FakeSource("first", problems=[NotCovered("no such symbol")] * 10)
+        made = over(first, FakeSource("second"))
+
+        for _ in range(10):
+            await hear(made)
+
+        assert (await hear(made)).answer.source == "first"
+
+    async def test_a_source_that_hangs_is_given_up(self) -> None:
+        brisk = Manners(tries=1, timeout=timedelta(milliseconds=10))
+
+        heard = await hear(over(FakeSource("first", hangs=True), FakeSource("second"), manners=brisk))
+
+        assert heard.silent == (("first", "no answer within 0.01 s"),)
+
+
+class TestBudget:
+    async def test_spent_requests_send_the_question_to_the_next(self) -> None:
+        clock, first = SteppedClock(), FakeSource("first")
+        made = over(first, FakeSource("second"), clock=clock, manners=Manners(requests_a_minute=2))
+
+        told = [(await hear(made)).answer.source for _ in range(3)]
+
+        assert told == ["first", "first", "second"]
+        clock.pass_by(30)
+        assert (await hear(made)).answer.source == "first"
+
+    def test_a_clock_that_steps_back_gives_no_requests(self) -> None:
+        budget = Budget(1)
+        budget.spend(MONDAY)
+
+        assert budget.spend(MONDAY - timedelta(hours=1)) > 0
+        assert budget.spend(MONDAY + timedelta(seconds=30)) == pytest.approx(30)
+
+
+class TestConfirming:
+    async def test_a_second_voice_is_given_beside_the_answer(self) -> None:
+        heard = await hear(over(FakeSource("first"), FakeSource("second", closes=(11.0,)), voices=2))
+
+        assert [p.source for p in heard.peers] == ["second"]
+        assert heard.peers[0].rows["close"].to_list() == [11.0]
+
+    async def test_a_second_voice_that_fails_does_not_take_the_answer_away(self) -> None:
+        heard = await hear(over(FakeSource("first"), FakeSource("second", problems=[AWAY] * 2), voices=2))
+
+        assert (heard.answer.source, heard.peers) == ("first", ())
+        assert heard.silent == (("second", "the line is dead"),)
