@@ -8,7 +8,7 @@ import pytest
 
 from evil2root.adapters.market_data import packaged as module
 from evil2root.adapters.market_data.packaged import packaged
-from evil2root.domain.core.instrument import NEW_YORK
+from evil2root.domain.core.listings import NEW_YORK
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import BarsUnavailable
 

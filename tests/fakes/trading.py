@@ -16,7 +16,7 @@ from evil2root.domain.book.portfolio import EquityPoint, Portfolio
 from evil2root.domain.book.positions import Position, Trade
 from evil2root.domain.core.money import ZERO, Money
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.execution.venue import Phase, Terms, VenueAccount
+from evil2root.domain.execution.venue import Phase, VenueAccount
 from evil2root.domain.kernel import actions as do
 from evil2root.domain.kernel.events import Deposited
 from evil2root.domain.kernel.journal import JournalUnavailable
@@ -126,7 +126,9 @@ class MemoryJournal:
         cash = balances(books.entries.values()).get((CASH, "USD"), ZERO)
         waiting = (Outcome.AWAITING_VERDICT, Outcome.AWAITING_OPEN)
         return State(
-            portfolio=Portfolio(cash=Money(cash), positions=dict(books.positions), marks=books.carry.marks),
+            portfolio=Portfolio(
+                cash=Money(cash), positions=dict(books.positions), marks=books.carry.marks, rates=books.carry.rates
+            ),
             carry=books.carry,
             orders={k: o for k, o in books.orders.items() if o.is_open},
             awaiting={k: d for k, d in books.decisions.items() if d.outcome in waiting},
@@ -198,8 +200,7 @@ async def an_engine(  # noqa: PLR0913 - what a test may want otherwise
 ) -> Engine:  # fmt: skip
     """An engine over memory, as `main` wires it over PostgreSQL."""
     clock = EventClock(start)
-    terms = Terms(instruments=policy.instruments, costs=policy.costs, target_gap_first=policy.exits.target_gap_first)
-    broker = PaperBroker(MemoryVenueStore(books, fuse), terms, clock, account=policy.account, cash=cash)
+    broker = PaperBroker(MemoryVenueStore(books, fuse), policy.terms, clock, account=policy.account, cash=cash)
     await broker.open()
     feed = ListFeed(frames)
     ports = Ports(

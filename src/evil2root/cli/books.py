@@ -77,7 +77,7 @@ def decisions_show(decision_id: Id, as_json: AsJson = False, utc: Utc = False) -
     if as_json:
         print_json(lookups.as_json(told.decision))
     else:
-        typer.echo(in_full(told.decision, told.fate, told.mark, utc=utc))
+        typer.echo(in_full(told.decision, told.fate, told.mark, told.rate, utc=utc))
 
 
 def decisions_why(
@@ -95,7 +95,7 @@ def decisions_why(
     if as_json:
         print_json(lookups.as_json(told.decision))
     else:
-        typer.echo(in_full(told.decision, told.fate, told.mark, utc=utc))
+        typer.echo(in_full(told.decision, told.fate, told.mark, told.rate, utc=utc))
 
 
 def explain(decision_id: Id, as_json: AsJson = False, utc: Utc = False) -> None:  # noqa: FBT002
@@ -106,7 +106,7 @@ def explain(decision_id: Id, as_json: AsJson = False, utc: Utc = False) -> None:
     if as_json:
         print_json(lookups.as_json(told.decision))
     else:
-        typer.echo(in_short(told.decision, told.fate, told.mark, utc=utc))
+        typer.echo(in_short(told.decision, told.fate, told.mark, told.rate, utc=utc))
 
 
 def replay(

@@ -10,14 +10,14 @@ AGAINST_BELOW = 0.5
 """A factor that scores less speaks against the proposal, and is worth a word."""
 
 
-def in_short(found: Any, fate: Any, mark: Decimal | None, *, utc: bool) -> str:
+def in_short(found: Any, fate: Any, mark: Decimal | None, rate: Decimal | None = None, *, utc: bool) -> str:
     """Tell a decision in a line a stage: what was done, then signals, checks, size, order, and how it stands."""
-    return _lines([(found.id + ":", headline(found, fate, utc=utc)), *_short(found, fate, mark)])
+    return _lines([(found.id + ":", headline(found, fate, utc=utc)), *_short(found, fate, mark, rate)])
 
 
-def in_full(found: Any, fate: Any, mark: Decimal | None, *, utc: bool) -> str:
+def in_full(found: Any, fate: Any, mark: Decimal | None, rate: Decimal | None = None, *, utc: bool) -> str:
     """Tell a decision with every source, factor, line of arithmetic and broken limit."""
-    return _lines([(found.id + ":", headline(found, fate, utc=utc)), *_full(found, fate, mark)])
+    return _lines([(found.id + ":", headline(found, fate, utc=utc)), *_full(found, fate, mark, rate)])
 
 
 def headline(found: Any, fate: Any, *, utc: bool) -> str:
@@ -32,7 +32,7 @@ def headline(found: Any, fate: Any, *, utc: bool) -> str:
     return f"Nothing done in {found.symbol}, {found.outcome.replace('_', ' ')}, {at}"
 
 
-def _short(found: Any, fate: Any, mark: Decimal | None) -> Iterator[tuple[str, str]]:
+def _short(found: Any, fate: Any, mark: Decimal | None, rate: Decimal | None = None) -> Iterator[tuple[str, str]]:
     spoke = ", ".join(f"{s.source} {s.p_up:.2f}" for s in found.sources if s.p_up is not None)
     yield "Signals", f"{_view(found)}{f': {spoke}' if spoke else ''}"
     if found.verdict is not None:
@@ -43,10 +43,10 @@ def _short(found: Any, fate: Any, mark: Decimal | None) -> Iterator[tuple[str, s
     if steps:
         kept = [line for n, line in enumerate(steps) if n == 0 or line.binds or n == len(steps) - 1]
         yield "Size", " -> ".join(_step(line) for line in kept)
-    yield from _afterwards(found, fate, mark)
+    yield from _afterwards(found, fate, mark, rate)
 
 
-def _full(found: Any, fate: Any, mark: Decimal | None) -> Iterator[tuple[str, str]]:
+def _full(found: Any, fate: Any, mark: Decimal | None, rate: Decimal | None = None) -> Iterator[tuple[str, str]]:
     yield "By", f"{found.strategy} on the {found.interval} bar closed {when(found.bar.closed_at, utc=True)}"
     yield "Signals", _view(found)
     for source in found.sources:
@@ -60,7 +60,7 @@ def _full(found: Any, fate: Any, mark: Decimal | None) -> Iterator[tuple[str, st
     for n, line in enumerate(found.sizing):
         quantity = "" if line.quantity is None else f" = {line.quantity:.8g}"
         yield "" if n else "Size", f"{line.label}: {line.detail}{quantity}{'  (binds)' if line.binds else ''}"
-    yield from _afterwards(found, fate, mark)
+    yield from _afterwards(found, fate, mark, rate)
 
 
 def _view(found: Any) -> str:
@@ -85,7 +85,7 @@ def _broken(found: Any) -> Iterator[tuple[str, str]]:
             yield "Limit", f"{check.name} {check.value:.6g} against {check.limit:.6g}: {check.advice}"
 
 
-def _afterwards(found: Any, fate: Any, mark: Decimal | None) -> Iterator[tuple[str, str]]:
+def _afterwards(found: Any, fate: Any, mark: Decimal | None, rate: Decimal | None) -> Iterator[tuple[str, str]]:
     for order in fate.orders:
         yield "Order", _order(order, [fill for fill in fate.fills if fill.client_order_id == order.client_order_id])
     if fate.trade is not None:
@@ -93,7 +93,7 @@ def _afterwards(found: Any, fate: Any, mark: Decimal | None) -> Iterator[tuple[s
         ended = f"closed by {fate.trade.exit_reason} at {_plain(fate.trade.exit_price)}"
         yield "Now", f"{ended}, {fate.trade.pnl:+.2f}{r}"
     elif fate.position is not None:
-        yield "Now", _held(fate.position, mark)
+        yield "Now", _held(fate.position, mark, rate)
     if found.why_not is not None:
         yield "Why not", found.why_not
 
@@ -103,17 +103,20 @@ def _order(order: Any, fills: list[Any]) -> str:
     price = "" if order.price is None else f" {_plain(order.price)}"
     if not fills:
         return f"{wish}{price}, {order.state.lower()}"
-    traded = sum(fill.quantity * fill.price for fill in fills)
+    traded = sum(fill.notional for fill in fills)
     bps = 10_000 * sum(fill.slippage for fill in fills) / traded
     count = f"{len(fills)} fill{'s' if len(fills) > 1 else ''}"
     return f"{wish}{price}, {count} at {_plain(order.average_price)}, slippage {bps:.1f} bps, {order.state.lower()}"
 
 
-def _held(position: Any, mark: Decimal | None) -> str:
+def _held(position: Any, mark: Decimal | None, rate: Decimal | None) -> str:
     if mark is None:
         return f"still open: {_plain(position.quantity)} at {_plain(position.average_price)}"
-    gain = position.unrealised(mark)
-    risked = position.initial_stop and abs(position.average_price - position.initial_stop) * position.size
+    gain = position.unrealised(mark, rate=position.entry_rate if rate is None else rate)
+    risked = (
+        position.initial_stop
+        and abs(position.average_price - position.initial_stop) * position.size * position.entry_rate
+    )
     r = f", {gain / risked:+.2f}R" if risked else ""
     return f"still open, {_plain(mark)}, {gain:+.2f}{r}"
 

@@ -307,7 +307,8 @@ class Engine:
         venue = self._ports.venue
         if venue is None:
             return
-        for event in await self._performer.until_there(lambda: venue.play(phase, bars, at)):
+        rates = self._performer.state.portfolio.rates
+        for event in await self._performer.until_there(lambda: venue.play(phase, bars, at, rates=rates)):
             told = answered(event) if isinstance(event, Answer) else FillArrived(fill=event)
             await self._turn(tasks, told)
 

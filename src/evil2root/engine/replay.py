@@ -18,7 +18,7 @@ from evil2root.domain.core.money import Money
 from evil2root.domain.decision.evidence import Evidence
 from evil2root.domain.decision.factors import challenge
 from evil2root.domain.execution import venue
-from evil2root.domain.execution.venue import Dropped, Phase, Terms, VenueAccount
+from evil2root.domain.execution.venue import Dropped, Phase, VenueAccount
 from evil2root.domain.kernel import actions as do
 from evil2root.domain.kernel.events import (
     BarsClosed,
@@ -111,9 +111,7 @@ class _Book:
     ) -> None:
         self.policy = policy
         self.keep = keep
-        self.terms = Terms(
-            instruments=policy.instruments, costs=policy.costs, target_gap_first=policy.exits.target_gap_first
-        )
+        self.terms = policy.terms
         self.account = VenueAccount(account=policy.account, cash=cash)
         self.run = Run(state=empty())
         self.turn(Deposited(amount=cash, at=at, ref="deposit:1"))
@@ -133,7 +131,7 @@ class _Book:
         self.run.bars += len(group)
 
     def _phase(self, phase: Phase, bars: Mapping[str, Bar], at: datetime) -> None:
-        self.account, happened = venue.play(self.account, phase, bars, self.terms)
+        self.account, happened = venue.play(self.account, phase, bars, self.terms, rates=self.run.state.portfolio.rates)
         for event in happened:
             match event:
                 case Fill():

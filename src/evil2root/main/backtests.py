@@ -67,18 +67,20 @@ async def perform(asked: Asked, progress: Callable[[int, int], None]) -> Done:
     with _wrong_usage():
         step = interval(asked.interval)
         symbols = [require_symbol(symbol) for symbol in asked.symbols] or list(packaged(step))
+        rates = [symbol for symbol in settings.rates if symbol not in symbols]
+        watched = [*symbols, *rates]
         name = asked.strategy or settings.strategy
         options = {**settings.policy_options(name), **asked.options}
         policy = make_policy(
             name, options, account="backtest", currency=settings.paper.currency, interval=step,
-            instruments={symbol: instrument_for(symbol) for symbol in symbols},
+            instruments={symbol: instrument_for(symbol) for symbol in watched}, rates=rates,
         )  # fmt: skip
         raw = not data_options(name, options).adjusted
         cash = _cash(asked.cash, settings)
         if asked.start is not None and asked.end is not None and asked.start >= asked.end:
             msg = f"--start {asked.start.isoformat()} is not before --end {asked.end.isoformat()}."
             raise ValueError(msg)
-    histories = await _histories(settings, symbols, step)
+    histories = await _histories(settings, watched, step)
     frames = {symbol: _bars(history.stored, raw=raw, end=asked.end) for symbol, history in histories.items()}
     began = time.perf_counter()
     try:
@@ -152,7 +154,9 @@ def as_json(done: Done) -> dict[str, Any]:
     return {
         "strategy": done.policy.strategy.name,
         "options": dict(done.options),
-        "symbols": list(done.policy.instruments),
+        "symbols": list(done.policy.traded),
+        "rates": sorted(done.policy.rates),
+        "currency": done.policy.currency,
         "interval": done.policy.interval.value,
         "start": done.start,
         "end": done.end,
@@ -164,12 +168,12 @@ def as_json(done: Done) -> dict[str, Any]:
         "trades": [
             {"symbol": t.symbol, "side": t.side.value, "quantity": t.quantity, "entry_time": t.entry_time,
              "entry_price": t.entry_price, "exit_time": t.exit_time, "exit_price": t.exit_price,
-             "exit_reason": t.exit_reason, "fees": t.fees, "pnl": t.pnl}
+             "exit_reason": t.exit_reason, "fees": t.fees, "borrow": t.borrow, "pnl": t.pnl}
             for t in run.trades
         ],
         "open_positions": [
             {"symbol": p.symbol, "quantity": p.quantity, "average_price": p.average_price, "opened_at": p.opened_at,
-             "unrealised": p.unrealised(state.portfolio.mark(p))}
+             "unrealised": state.portfolio.unrealised_of(p), "rate": state.portfolio.rate(p)}
             for p in state.portfolio.positions.values()
         ],
         "performance": _plain(asdict(done.performance)),
@@ -197,8 +201,8 @@ def write_files(done: Done, *, html: Path | None, trades: Path | None) -> None:
     """Write the tear sheet and the trades, each whole or not at all."""
     if html is not None:
         sheet = Sheet(
-            title=f"{done.policy.strategy.name} on {', '.join(done.policy.instruments)}",
-            strategy=done.policy.strategy.name, symbols=tuple(done.policy.instruments),
+            title=f"{done.policy.strategy.name} on {', '.join(done.policy.traded)}",
+            strategy=done.policy.strategy.name, symbols=done.policy.traded,
             interval=done.policy.interval, start=done.start, end=done.end, options=done.options,
             points=tuple(done.run.points), trades=tuple(done.run.trades), performance=done.performance,
             costs=done.policy.costs, currency=done.policy.currency, history=done.origin,

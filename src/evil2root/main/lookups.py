@@ -45,6 +45,8 @@ class Told:
     fate: Fate
     mark: Decimal | None
     """The last close; none when its symbol has none yet."""
+    rate: Decimal | None
+    """Account currency for a price of 1; none where its symbol is quoted in that."""
 
 
 def _reads(settings: Settings, database: AsyncEngine) -> PostgresReads:
@@ -86,7 +88,8 @@ async def decision(decision_id: str) -> Told:
 async def _told(reads: PostgresReads, found: Decision) -> Told:
     carry = await reads.carry()
     mark = None if carry is None else carry.marks.get(found.symbol)
-    return Told(decision=found, fate=await reads.fate(found.id), mark=mark)
+    return Told(decision=found, fate=await reads.fate(found.id), mark=mark,
+                rate=None if carry is None else carry.rates.get(found.symbol))  # fmt: skip
 
 
 def as_json(found: Decision) -> dict[str, Any]:
@@ -198,7 +201,10 @@ async def positions() -> list[dict[str, Any]]:
         reads = _reads(settings, database)
         held, carry, cash = await reads.positions(), await reads.carry(), await reads.cash()
     portfolio = Portfolio(
-        cash=Money(cash), positions={p.symbol: p for p in held}, marks={} if carry is None else carry.marks
+        cash=Money(cash),
+        positions={p.symbol: p for p in held},
+        marks={} if carry is None else carry.marks,
+        rates={} if carry is None else carry.rates,
     )
     return [PositionOut.of(p, portfolio).model_dump(mode="json") for p in held]
 

@@ -22,7 +22,6 @@ from evil2root.adapters.rules_validator import RulesValidator
 from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.money import Money
-from evil2root.domain.execution.venue import Terms
 from evil2root.domain.kernel.events import Deposited
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.profiles import make_policy
@@ -58,6 +57,7 @@ def policy_of(settings: Settings, symbols: Sequence[str], *, strategy: str | Non
         name, {**settings.policy_options(name), **(options or {})}, account=account or account_of(settings),
         currency=settings.paper.currency, interval=settings.interval,
         instruments={symbol: instrument_for(symbol) for symbol in symbols},
+        rates=[symbol for symbol in settings.rates if symbol not in settings.watchlist],
     )  # fmt: skip
 
 
@@ -88,12 +88,11 @@ def wire(settings: Settings, opened: Database, *, say: Callable[[str], None]) ->
     account = policy.account
     policies = PostgresPolicies(database)
     clock = EventClock(feed.starts_after)
-    terms = Terms(instruments=policy.instruments, costs=policy.costs, target_gap_first=policy.exits.target_gap_first)
     cash = Money(settings.paper.cash)
     broker = None
     if outside is None:
         store = PostgresVenueStore(database, leader=leadership)
-        broker = PaperBroker(store, terms, clock, account=account, cash=cash)
+        broker = PaperBroker(store, policy.terms, clock, account=account, cash=cash)
     journal = PostgresJournal(database, account=account, leader=leadership)
     engine = Engine(
         policy=policy,
@@ -135,4 +134,7 @@ def wire(settings: Settings, opened: Database, *, say: Callable[[str], None]) ->
 
 def _histories(settings: Settings, now: datetime) -> Mapping[str, History]:
     path: Path | None = settings.replay.path
-    return load_histories(path=path, watchlist=settings.watchlist, interval=settings.interval, now=now)
+    watched = (*settings.watchlist, *(s for s in settings.rates if s not in settings.watchlist))
+    return load_histories(
+        path=path, watchlist=watched if settings.watchlist else (), interval=settings.interval, now=now
+    )

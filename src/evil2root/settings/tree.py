@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     live_confirm: str = ""
     watchlist: Watchlist = ()
     """Empty: all symbols of the replay."""
+    rates: Watchlist = ()
+    """Pairs that are watched for the exchange rates they tell, and not traded."""
     interval: BarInterval = Interval.D1
     market_data: Providers = ("yfinance",)
     compute: Compute = "local"
@@ -170,6 +172,11 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append(
             f"{PREFIX}BROKER is {settings.broker}, which needs {PREFIX}CCXT__API_KEY and {PREFIX}CCXT__API_SECRET "
             "(or the same names with _FILE)."
+        )
+    if settings.broker == "alpaca" and settings.paper.currency != "USD":
+        found.append(
+            f"{PREFIX}BROKER is alpaca, whose accounts are kept in USD, and {PREFIX}PAPER__CURRENCY is "
+            f"{settings.paper.currency}: set it to USD."
         )
     checks = settings.validation
     for group, values in (

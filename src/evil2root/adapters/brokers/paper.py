@@ -82,13 +82,15 @@ class PaperBroker:
         """Return the executions that are not in `known`, oldest first."""
         return await self._store.fills_since(self._account.account, known)
 
-    async def play(self, phase: Phase, bars: Mapping[str, Bar], at: datetime) -> tuple[Fill | Answer, ...]:
+    async def play(
+        self, phase: Phase, bars: Mapping[str, Bar], at: datetime, *, rates: Mapping[str, Decimal] = venue.NO_RATES
+    ) -> tuple[Fill | Answer, ...]:
         """Play a phase of the bars that close at `at`. What was played before stays as it was."""
         async with self._turn:
             done = self._played is not None and (at, RANK[phase]) <= self._played
             if done or not self._account.working:
                 return ()
-            account, happened = venue.play(self._account, phase, bars, self._terms)
+            account, happened = venue.play(self._account, phase, bars, self._terms, rates=rates)
             if happened:
                 fills = tuple(e for e in happened if isinstance(e, Fill))
                 await self._keep(account, played=(at, phase), fills=fills)

@@ -105,7 +105,7 @@ ORDER = Shape(
 ORDER_EVENT = Shape(OrderEvent, "client_order_id state reason at", renamed={"sequence": "seq"}, whole=True)
 FILL = Shape(
     Fill,
-    "venue account execution_id client_order_id symbol side quantity price fee at slippage",
+    "venue account execution_id client_order_id symbol side quantity price fee at slippage rate",
     whole=True,
 )
 ENTRY = Shape(Entry, "transaction_id line account unit amount at ref", whole=True)
@@ -113,7 +113,7 @@ POSITION = Shape(Position, "symbol quantity average_price opened_at decision_id 
 TRADE = Shape(
     Trade,
     "id symbol side quantity entry_time entry_price exit_time exit_price exit_reason fees pnl risk "
-    "entry_decision_id exit_decision_id",
+    "entry_decision_id exit_decision_id borrow",
     whole=True,
 )
 EQUITY_POINT = Shape(EquityPoint, "at cash equity gross peak benchmark", whole=True)

@@ -125,6 +125,7 @@ class PostgresJournal:
                 cash=Money(balances.get(CASH, ZERO)),
                 positions={position.symbol: position for position in positions},
                 marks=carry.marks,
+                rates=carry.rates,
             ),
             carry=carry,
             orders={order.client_order_id: order for order in orders},

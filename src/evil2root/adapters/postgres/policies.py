@@ -26,6 +26,7 @@ class PostgresPolicies:
             "digest": policy.digest, "strategy": policy.strategy.name,
             "options": orjson.dumps(dict(options), option=orjson.OPT_SORT_KEYS).decode(), "account": policy.account,
             "currency": policy.currency, "interval": policy.interval.value, "symbols": list(policy.instruments),
+            "rates": sorted(policy.rates),
         }  # fmt: skip
         async with self._engine.begin() as connection:
             await connection.execute(insert(tables.policies).values(row).on_conflict_do_nothing())
@@ -40,7 +41,7 @@ class PostgresPolicies:
         symbols: Sequence[str] = row["symbols"]
         policy = make_policy(
             row["strategy"], orjson.loads(row["options"]), account=row["account"], currency=row["currency"],
-            interval=Interval(row["interval"]), instruments={s: instrument_for(s) for s in symbols},
+            interval=Interval(row["interval"]), instruments={s: instrument_for(s) for s in symbols}, rates=row["rates"],
         )  # fmt: skip
         if policy.digest != digest:
             msg = f"The policy {digest} can't be put together again: this version's rules make {policy.digest} of it."

@@ -149,8 +149,9 @@ fills = Table(
     _text("venue", key=True), _text("account", key=True), _text("execution_id", key=True), _number(),
     Column("client_order_id", Text, ForeignKey("orders.client_order_id"), nullable=False),
     _text("symbol"), _text("side"), _amount("quantity"), _amount("price"), _amount("fee"), _amount("slippage"),
-    _time("at"), _time("booked_at", server_default=func.now()),
+    _time("at"), _time("booked_at", server_default=func.now()), _amount("rate", server_default="1"),
     CheckConstraint("quantity > 0 AND price > 0 AND fee >= 0", name="amounts"),
+    CheckConstraint("rate > 0", name="rate"),
     Index(None, "client_order_id"),
     Index(None, "account", "number"),
     Index(None, "account", "symbol", "number"),
@@ -176,7 +177,7 @@ trades = Table(
     _text("account", key=True), _text("id", key=True), _number(), _text("symbol"), _text("side"), _amount("quantity"),
     _time("entry_time"), _amount("entry_price"), _time("exit_time"), _amount("exit_price"), _text("exit_reason"),
     _amount("fees"), _amount("pnl"), _amount("risk", nullable=True), _text("entry_decision_id"),
-    _text("exit_decision_id", nullable=True),
+    _text("exit_decision_id", nullable=True), _amount("borrow", server_default="0"),
     Index(None, "account", "number"),
     Index(None, "account", "symbol", "number"),
     Index(None, "account", "entry_decision_id"),
@@ -219,6 +220,7 @@ policies = Table(
     _text("digest", key=True), _text("strategy"), _document("options", binary=True), _text("account"),
     _text("currency"), _text("interval"), Column("symbols", ARRAY(Text), nullable=False),
     _time("kept_at", server_default=func.now()),
+    Column("rates", ARRAY(Text), nullable=False, server_default="{}"),
 )  # fmt: skip
 
 leadership = Table(
@@ -285,7 +287,7 @@ paper_fills = Table(
     "paper_fills", metadata,
     _text("account", key=True), _text("execution_id", key=True), _number(), _text("venue"), _text("client_order_id"),
     _text("symbol"), _text("side"), _amount("quantity"), _amount("price"), _amount("fee"), _amount("slippage"),
-    _time("at"),
+    _time("at"), _amount("rate", server_default="1"),
     Index(None, "account", "number"),
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from evil2root.adapters.postgres.audit import GENESIS, chained
 from evil2root.adapters.postgres.codec import FILL
 from evil2root.adapters.postgres.verify_rules import EVENTS, LEDGER, ORDERS, STATE, Rule
 from evil2root.domain.book import ledger
+from evil2root.domain.core.instrument import instrument_for
 from evil2root.engine.reads import Breach
 
 
@@ -71,7 +72,7 @@ def _breach_of_booking(lines: Sequence[RowMapping]) -> Breach | None:
     fill = FILL.value(lines[0])
     wanted = [
         (e.line, e.transaction_id, e.account, e.unit, e.amount, e.at)
-        for e in ledger.of_fill(fill, currency=str(lines[0]["currency"]))
+        for e in ledger.of_fill(fill, currency=str(lines[0]["currency"]), instrument=instrument_for(fill.symbol))
     ]
     names = ("line", "transaction_id", "into", "unit", "amount", "entered_at")
     found = [tuple(line[name] for name in names) for line in lines if line["line"] is not None]

@@ -59,7 +59,7 @@ async def get_exposure(desk: DeskDep) -> ExposureNowOut:
     def share(value: Decimal) -> float | None:
         return float(value / equity) if equity > 0 else None
 
-    values = [(p, p.value(portfolio.mark(p))) for p in portfolio.positions.values()]
+    values = [(p, portfolio.value_of(p)) for p in portfolio.positions.values()]
     return ExposureNowOut(
         equity=equity,
         gross=portfolio.gross,

@@ -9,6 +9,7 @@ from evil2root.api.values import Exact, Moment, Out
 from evil2root.domain.book.orders import Leg, Order, OrderEvent, OrderKind, OrderState
 from evil2root.domain.book.portfolio import Portfolio
 from evil2root.domain.book.positions import Position
+from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.side import Side
 
 
@@ -88,10 +89,21 @@ class PositionOut(Out):
     mark: Exact
     """The last known price."""
     value: Exact
+    """Account currency, as are all amounts; prices are quoted."""
+    quoted_value: Exact
+    """In `currency`."""
+    currency: str
+    """What its price is quoted in."""
+    quote_unit: Exact
+    """How much of `currency` a price of 1 is: 0.01 for pence."""
+    rate: Exact
+    """Account currency for a price of 1, at the last close."""
     unrealised: Exact
     """Profit if closed at the mark, before fees."""
     realised: Exact
     fees: Exact
+    borrow: Exact
+    """What lending the units of a short has cost so far."""
     stop: Exact | None
     initial_stop: Exact | None
     target: Exact | None
@@ -103,11 +115,13 @@ class PositionOut(Out):
     @classmethod
     def of(cls, position: Position, portfolio: Portfolio) -> Self:
         """Make it from a position and the marks."""
-        mark = portfolio.mark(position)
+        mark, instrument = portfolio.mark(position), instrument_for(position.symbol)
         return cls(
             symbol=position.symbol, side=position.side, quantity=position.quantity,
-            average_price=position.average_price, mark=mark, value=position.value(mark),
-            unrealised=position.unrealised(mark), realised=position.realised, fees=position.fees, stop=position.stop,
+            average_price=position.average_price, mark=mark, value=portfolio.value_of(position),
+            quoted_value=position.quantity * mark * instrument.quote_unit, currency=instrument.currency,
+            quote_unit=instrument.quote_unit, rate=portfolio.rate(position), borrow=position.borrow,
+            unrealised=portfolio.unrealised_of(position), realised=position.realised, fees=position.fees, stop=position.stop,
             initial_stop=position.initial_stop, target=position.target, trailing=position.trailing,
             unprotected_since=position.unprotected_since, opened_at=position.opened_at,
             decision_id=position.decision_id,
@@ -127,6 +141,7 @@ class TradeOut(Out):
     exit_price: Exact
     exit_reason: str
     fees: Exact
+    borrow: Exact
     pnl: Exact
     risk: Exact | None
     r: Exact | None

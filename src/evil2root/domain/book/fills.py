@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
-from evil2root.domain.core.money import Money, Price, Quantity
+from evil2root.domain.core.money import ONE, Money, Price, Quantity, nearest_to
 from evil2root.domain.core.side import Side
+
+FINE = Decimal("1e-10")
+"""Converted amounts are kept to this step, so that sums stay exact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,19 +28,26 @@ class Fill:
     at: datetime
     slippage: Money
     """What the fill cost against the undisturbed price, account currency, never negative."""
+    rate: Decimal = ONE
+    """Account currency for a price of 1 at that moment; exactly 1 for what is quoted in it."""
 
     def __post_init__(self) -> None:
-        if self.quantity <= 0 or self.price <= 0 or self.fee < 0:
+        if self.quantity <= 0 or self.price <= 0 or self.fee < 0 or self.rate <= 0:
             msg = (
-                f"Fill {self.execution_id}: quantity {self.quantity} and price {self.price} must be above zero "
+                f"Fill {self.execution_id}: quantity {self.quantity}, price {self.price} and rate {self.rate} must be above zero "
                 f"and the fee {self.fee} not negative."
             )
             raise ValueError(msg)
 
     @property
+    def quoted(self) -> Decimal:
+        """Quantity times price as it is quoted, above zero."""
+        return self.quantity * self.price
+
+    @property
     def notional(self) -> Money:
-        """Quantity times price, above zero."""
-        return Money(self.quantity * self.price)
+        """Quantity times price in the account's currency, above zero; a conversion is rounded to 1e-10."""
+        return Money(self.quoted if self.rate == ONE else nearest_to(self.quoted * self.rate, step=FINE))
 
     @property
     def cash(self) -> Money:

@@ -3,7 +3,8 @@
 Every transaction sums to zero in every unit. Account names:
 `cash` what the account can spend, `position:SYMBOL` units held, `trading:SYMBOL` the other side of every exchange
 (its balance in currency is minus the cost of what is held plus what trading earned), `fees` what venues took,
-`capital` what the owner put in.
+`capital` what the owner put in,
+`conversion` the other side of every exchange of one currency for another.
 """
 
 from collections import defaultdict
@@ -14,9 +15,10 @@ from decimal import Decimal
 
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.core.ids import transaction_id
+from evil2root.domain.core.instrument import Instrument
 from evil2root.domain.core.money import ZERO, Money
 
-CASH, FEES, CAPITAL = "cash", "fees", "capital"
+CASH, FEES, CAPITAL, CONVERSION = "cash", "fees", "capital", "conversion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,32 +47,45 @@ def adjusted_cash(extra: Money, *, currency: str, at: datetime, ref: str) -> tup
 
 
 def adjusted_units(  # noqa: PLR0913 - units, their worth, and what names the booking
-    symbol: str, extra: Decimal, *, price: Decimal, currency: str, at: datetime, ref: str
+    instrument: Instrument, extra: Decimal, *, price: Decimal, rate: Decimal, currency: str, at: datetime, ref: str
 ) -> tuple[Entry, ...]:
     """Book units the venue has and the books did not (below zero: the reverse), brought in by the owner at `price`."""
-    worth = extra * price
+    symbol, worth = instrument.symbol, extra * price * rate
     lines: list[tuple[str, str, Decimal]] = [
         (f"position:{symbol}", symbol, extra),
         (f"trading:{symbol}", symbol, -extra),
-        (f"trading:{symbol}", currency, worth),
-        (CAPITAL, currency, -worth),
+        *_exchanged(instrument, extra * price * instrument.quote_unit, worth, against=CAPITAL, currency=currency),
     ]
     return _entries(ref, at, lines)
 
 
-def of_fill(fill: Fill, *, currency: str) -> tuple[Entry, ...]:
-    """Book an execution: units against money, and the fee."""
+def of_fill(fill: Fill, *, currency: str, instrument: Instrument) -> tuple[Entry, ...]:
+    """Book an execution: units against money of the currency they are quoted in, converted at once, and the fee."""
     moved = fill.side.sign * fill.quantity
     paid = fill.side.sign * fill.notional
     lines: list[tuple[str, str, Decimal]] = [
         (f"position:{fill.symbol}", fill.symbol, moved),
         (f"trading:{fill.symbol}", fill.symbol, -moved),
-        (CASH, currency, -paid),
-        (f"trading:{fill.symbol}", currency, paid),
+        *_exchanged(
+            instrument, fill.side.sign * fill.quoted * instrument.quote_unit, paid, against=CASH, currency=currency
+        ),
     ]
     if fill.fee:
         lines += [(CASH, currency, -fill.fee), (FEES, currency, fill.fee)]
     return _entries(f"fill:{fill.venue}:{fill.account}:{fill.execution_id}", fill.at, lines)
+
+
+def _exchanged(
+    instrument: Instrument, quoted: Decimal, paid: Decimal, *, against: str, currency: str
+) -> tuple[tuple[str, str, Decimal], ...]:
+    """Book what an exchange cost: `quoted` in the instrument's currency, `paid` in the account's."""
+    trading = f"trading:{instrument.symbol}"
+    if instrument.currency == currency:
+        return (against, currency, -paid), (trading, currency, paid)
+    return (
+        (against, currency, -paid), (CONVERSION, currency, paid),
+        (CONVERSION, instrument.currency, -quoted), (trading, instrument.currency, quoted),
+    )  # fmt: skip
 
 
 def balances(entries: Iterable[Entry]) -> dict[tuple[str, str], Decimal]:

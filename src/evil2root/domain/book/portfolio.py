@@ -16,12 +16,14 @@ class Portfolio:
     cash: Money
     positions: Mapping[str, Position] = field(default_factory=dict)
     marks: Mapping[str, Price] = field(default_factory=dict)
-    """Last close (or fill) of every symbol seen."""
+    """Last close (or fill) of every symbol seen, as quoted."""
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
+    """Account currency for a price of 1 at the last close, of symbols that are quoted in another."""
 
     @property
     def value(self) -> Money:
         """Signed market value of all positions."""
-        return Money(sum((p.value(self.mark(p)) for p in self.positions.values()), ZERO))
+        return Money(sum(map(self.value_of, self.positions.values()), ZERO))
 
     @property
     def equity(self) -> Money:
@@ -31,11 +33,23 @@ class Portfolio:
     @property
     def gross(self) -> Money:
         """Market value of all positions without sign."""
-        return Money(sum((abs(p.value(self.mark(p))) for p in self.positions.values()), ZERO))
+        return Money(sum((abs(self.value_of(p)) for p in self.positions.values()), ZERO))
 
     def mark(self, position: Position) -> Decimal:
         """Return the price a position is valued at: the last known one, at first its own fill."""
         return self.marks.get(position.symbol, position.average_price)
+
+    def rate(self, position: Position) -> Decimal:
+        """Return the account's currency for a price of 1: at the last close, before that as when it was entered."""
+        return self.rates.get(position.symbol, position.entry_rate)
+
+    def value_of(self, position: Position) -> Money:
+        """Signed market value of one position."""
+        return position.value(self.mark(position), rate=self.rate(position))
+
+    def unrealised_of(self, position: Position) -> Money:
+        """Profit of one position if it were closed at the last price, before fees."""
+        return position.unrealised(self.mark(position), rate=self.rate(position))
 
     @property
     def risk_at_stops(self) -> Money:
@@ -43,7 +57,7 @@ class Portfolio:
         total = ZERO
         for p in self.positions.values():
             mark = self.mark(p)
-            loss = abs(p.value(mark)) if p.stop is None else p.side.sign * (mark - p.stop) * p.size
+            loss = abs(self.value_of(p)) if p.stop is None else p.side.sign * (mark - p.stop) * p.size * self.rate(p)
             total += max(loss, ZERO)
         return Money(total)
 

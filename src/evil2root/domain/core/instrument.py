@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from evil2root.domain.core.money import ZERO, Price, Quantity, down_to, exact, floor_to, nearest_to, up_to
+from evil2root.domain.core.listings import CURRENCIES, LISTINGS, NEW_YORK, Session
+from evil2root.domain.core.money import ONE, ZERO, Price, Quantity, down_to, exact, floor_to, nearest_to, up_to
 from evil2root.domain.core.sectors import SECTORS, UNKNOWN
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
@@ -28,27 +29,6 @@ class AssetClass(StrEnum):
     FX = "fx"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """Daily trading hours in the exchange's own time zone."""
-
-    name: str
-    zone: str
-    opens: time
-    closes: time
-    """Equal to `opens` for a market that does not close within the day."""
-
-    def bounds(self, day: date) -> tuple[datetime, datetime]:
-        """Return the opening and the close, in UTC, of the session that opens on `day`."""
-        zone = ZoneInfo(self.zone)
-        start = datetime.combine(day, self.opens, zone)
-        end = datetime.combine(day, self.closes, zone)
-        if self.closes <= self.opens:
-            end = datetime.combine(day + timedelta(days=1), self.closes, zone)
-        return start.astimezone(UTC), end.astimezone(UTC)
-
-
-NEW_YORK = Session(name="XNYS", zone="America/New_York", opens=time(9, 30), closes=time(16, 0))
 ROUND_THE_CLOCK = Session(name="24/7", zone="UTC", opens=time(0), closes=time(0))
 FX_WEEK = Session(name="FX", zone="UTC", opens=time(0), closes=time(0))
 
@@ -60,6 +40,7 @@ class Instrument:
     symbol: str
     asset_class: AssetClass
     currency: str
+    """What its price is quoted in, always a whole currency: GBP for a share quoted in pence."""
     session: Session
     tick: Decimal | None
     """Smallest price step; none means prices are taken as they come."""
@@ -70,6 +51,10 @@ class Instrument:
     has_volume: bool = True
     """False where no provider reports real volume (spot FX): volume caps are then off."""
     shortable: bool = True
+    base: str = ""
+    """The currency or coin one unit is, for pairs: an FX or crypto pair is also the rate from it to `currency`."""
+    quote_unit: Decimal = ONE
+    """How much of `currency` a price of 1 is: 0.01 for shares quoted in pence."""
     sector: str = UNKNOWN
     """What its company does; `unknown` where nobody said."""
 
@@ -120,29 +105,61 @@ def require_symbol(symbol: str) -> str:
     return symbol
 
 
-_CRYPTO = re.compile(r"[A-Z0-9]{2,10}[-/](USD|USDT|USDC|EUR|BTC|ETH)")
-_FX = re.compile(r"[A-Z]{6}=X")
+_CRYPTO = re.compile(r"([A-Z0-9]{2,10})[-/](USDT|USDC|BTC|ETH|[A-Z]{3})")
+_FX = re.compile(r"([A-Z]{3})?([A-Z]{3})=X|([A-Z]{3})([A-Z]{3})")
+_SUFFIX = re.compile(r"[A-Z0-9\-]+\.([A-Z]{1,3})")
+_COINS = {"USDT", "USDC", "BTC", "ETH"}
 _NAMES = {"AAPL": "Apple", "FB": "Facebook", "GOOG": "Google", "IBM": "IBM", "MSFT": "Microsoft", "EURUSD=X": "Euro"}
 
 
 def instrument_for(symbol: str) -> Instrument:
     """Describe `symbol` by the shape of its name, as the providers write it.
 
-    `BTC-USD` is crypto (lot 1e-6), `EURUSD=X` is FX (tick 1e-5, lot 1), anything else a US share (tick 0.01, lot 1).
+    `BTC-EUR` is crypto quoted in EUR (lot 1e-6), `EURUSD=X` or `EURUSD` is FX quoted in USD (tick 1e-5, lot 1), `JPY=X`
+    is USDJPY. `AIR.PA`, `SAP.DE`, `VOD.L` are shares in the currency of their exchange, those of London in pence (a few
+    there are quoted in pounds or dollars; the name does not tell). Anything else is a US share (tick 0.01, lot 1).
+    Raises `ValueError` for a suffix of two or three letters that names no known exchange: its currency is unknown.
     """
     require_symbol(symbol)
     name = _NAMES.get(symbol, "")
-    if _CRYPTO.fullmatch(symbol):
+    crypto = _CRYPTO.fullmatch(symbol)
+    if crypto is not None and crypto[2] in CURRENCIES | _COINS:
+        coarse = crypto[2] not in {"BTC", "ETH"}
         return Instrument(
-            symbol=symbol, asset_class=AssetClass.CRYPTO, currency="USD", session=ROUND_THE_CLOCK, name=name,
-            tick=Decimal("0.01"), lot=Decimal("0.000001"), minimum_notional=Decimal(1), shortable=False,
+            symbol=symbol, asset_class=AssetClass.CRYPTO, currency=crypto[2], session=ROUND_THE_CLOCK, name=name,
+            tick=Decimal("0.01") if coarse else Decimal("0.00000001"), lot=Decimal("0.000001"),
+            minimum_notional=Decimal(1) if coarse else Decimal("0.0001"), shortable=False, base=crypto[1],
         )  # fmt: skip
-    if _FX.fullmatch(symbol):
+    pair = _pair(symbol)
+    if pair is not None:
+        base, quote = pair
         return Instrument(
-            symbol=symbol, asset_class=AssetClass.FX, currency=symbol[3:6], session=FX_WEEK, name=name,
-            tick=Decimal("0.00001"), lot=Decimal(1), minimum_notional=Decimal(1), has_volume=False,
+            symbol=symbol, asset_class=AssetClass.FX, currency=quote, session=FX_WEEK, name=name, base=base,
+            tick=Decimal("0.001") if quote == "JPY" else Decimal("0.00001"), lot=Decimal(1),
+            minimum_notional=Decimal(1), has_volume=False,
         )  # fmt: skip
+    return _share(symbol, name)
+
+
+def _pair(symbol: str) -> tuple[str, str] | None:
+    """Return base and quote of an FX symbol. `JPY=X` is written for USDJPY; a bare pair needs two known codes."""
+    found = _FX.fullmatch(symbol)
+    if found is None:
+        return None
+    if found[2] is not None:
+        return found[1] or "USD", found[2]
+    return (found[3], found[4]) if {found[3], found[4]} <= CURRENCIES and found[3] != found[4] else None
+
+
+def _share(symbol: str, name: str) -> Instrument:
+    found = _SUFFIX.fullmatch(symbol)
+    listing = None if found is None else LISTINGS.get(found[1])
+    if found is not None and listing is None and len(found[1]) > 1:
+        msg = f"{symbol}: .{found[1]} names no exchange that is known here, so its currency is unknown."
+        raise ValueError(msg)
+    currency, unit, session = ("USD", ONE, NEW_YORK) if listing is None else listing
     return Instrument(
-        symbol=symbol, asset_class=AssetClass.EQUITY, currency="USD", session=NEW_YORK, name=name,
+        symbol=symbol, asset_class=AssetClass.EQUITY, currency=currency, session=session, name=name,
         tick=Decimal("0.01"), lot=Decimal(1), minimum_notional=Decimal(1), sector=SECTORS.get(symbol, UNKNOWN),
+        quote_unit=unit,
     )  # fmt: skip

@@ -54,4 +54,6 @@ class Broker(Protocol):
 class SimulatedVenue(Protocol):
     """A broker that fills orders on bars it is shown. Showing the same phase of a bar again does nothing."""
 
-    async def play(self, phase: Phase, bars: Mapping[str, Bar], at: datetime) -> tuple[Fill | Answer, ...]: ...
+    async def play(
+        self, phase: Phase, bars: Mapping[str, Bar], at: datetime, *, rates: Mapping[str, Decimal]
+    ) -> tuple[Fill | Answer, ...]: ...

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import Leg, Order, OrderKind
 from evil2root.domain.core.ids import execution_id
 from evil2root.domain.core.instrument import Instrument
-from evil2root.domain.core.money import ZERO, Money, Price, Quantity, exact
+from evil2root.domain.core.money import ONE, ZERO, Money, Price, Quantity, exact
 from evil2root.domain.core.side import Side
 from evil2root.domain.execution.costs import Costs
 from evil2root.domain.market.bars import Bar
@@ -22,6 +23,9 @@ from evil2root.domain.numerics import levels
 
 LAST_MOMENT = timedelta(seconds=1)
 """Fills inside a bar are stamped this long before its close: some moment of the bar, after its open."""
+
+
+NO_RATES: Mapping[str, Decimal] = MappingProxyType({})
 
 
 class Phase(StrEnum):
@@ -40,6 +44,8 @@ class Terms:
     instruments: Mapping[str, Instrument]
     costs: Costs
     target_gap_first: bool = True
+    foreign: frozenset[str] = frozenset()
+    """Symbols that are quoted in another currency than the account's: they trade only at a known rate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,18 +97,27 @@ def amended(account: VenueAccount, order: Order) -> VenueAccount:
 
 
 def play(
-    account: VenueAccount, phase: Phase, bars: Mapping[str, Bar], terms: Terms
+    account: VenueAccount,
+    phase: Phase,
+    bars: Mapping[str, Bar],
+    terms: Terms,
+    *,
+    rates: Mapping[str, Decimal] = NO_RATES,
 ) -> tuple[VenueAccount, tuple[Fill | Dropped, ...]]:
-    """Play one phase of the bars that close together; returns the account after it and what happened, in order."""
+    """Play one phase of the bars that close together; returns the account after it and what happened, in order.
+
+    `rates` tell the account's currency for a price of 1, by symbol that is quoted in another.
+    """
     happened: list[Fill | Dropped] = []
     for order in _sequence(account, phase):
         bar = bars.get(order.symbol)
         if bar is None or (order.live_from is not None and bar.opened_at < order.live_from):
             continue
         price = _price(order, bar, phase, terms)
-        if price is None:
+        rate = rates.get(order.symbol) if order.symbol in terms.foreign else ONE
+        if price is None or rate is None:
             continue
-        account, events = _execute(account, order, price, bar, phase, terms)
+        account, events = _execute(account, order, price, bar, phase, terms, rate)
         happened += events
     return account, tuple(happened)
 
@@ -159,8 +174,14 @@ def _entry_price(order: Order, level: Decimal, reached: tuple[Decimal, ...], ter
     return reached[0] if at_open else level
 
 
-def _execute(  # noqa: PLR0913 - the venue, the order, the price, the bar and its phase, the rules
-    account: VenueAccount, order: Order, raw: Decimal, bar: Bar, phase: Phase, terms: Terms
+def _execute(  # noqa: PLR0913 - the venue, the order, the price, the bar and its phase, the rules, the rate
+    account: VenueAccount,
+    order: Order,
+    raw: Decimal,
+    bar: Bar,
+    phase: Phase,
+    terms: Terms,
+    rate: Decimal,
 ) -> tuple[VenueAccount, list[Fill | Dropped]]:
     instrument = terms.instruments[order.symbol]
     takes = order.kind not in (OrderKind.LIMIT, OrderKind.TARGET)
@@ -178,7 +199,7 @@ def _execute(  # noqa: PLR0913 - the venue, the order, the price, the bar and it
     quantity = min(wanted, _volume_left(account, bar, instrument, terms.costs))
     why = ""
     if order.side is Side.BUY and not order.reduce_only:
-        affordable = instrument.quantity(account.cash / (price * (1 + terms.costs.fee_frac)))
+        affordable = instrument.quantity(account.cash / (price * rate * (1 + terms.costs.fee_frac)))
         if affordable < quantity:
             quantity, why = affordable, f"the cash {account.cash} buys {affordable} at {price}"
     quantity = instrument.quantity(Decimal(quantity))
@@ -189,9 +210,9 @@ def _execute(  # noqa: PLR0913 - the venue, the order, the price, the bar and it
     fill = Fill(
         venue=terms.venue, account=account.account, symbol=order.symbol, side=order.side, quantity=quantity,
         execution_id=execution_id(client_order_id=order.client_order_id, bar=bar.opened_at, part=_PARTS[phase]),
-        client_order_id=order.client_order_id, price=price, fee=terms.costs.fee(quantity * price),
+        client_order_id=order.client_order_id, price=price, fee=terms.costs.fee(quantity * price * rate), rate=rate,
         at=bar.opened_at if phase is not Phase.INSIDE else max(bar.opened_at, bar.closed_at - LAST_MOMENT),
-        slippage=Money(abs(price - raw) * quantity),
+        slippage=Money(abs(price - raw) * quantity * rate),
     )  # fmt: skip
     after = _booked(account, order, fill, bar)
     events: list[Fill | Dropped] = [fill]

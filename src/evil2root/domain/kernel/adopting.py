@@ -1,6 +1,7 @@
 """What the venue knows better than our books: orders they lost, and differences a person settles."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 from evil2root.domain.book import ledger
 from evil2root.domain.book.orders import Leg, OrderState
@@ -90,14 +91,18 @@ def _adopt_units(turn: Turn, event: DifferenceSettled) -> None:
     if not extra:
         turn.do(Reply(done=False, says=f"Nothing differs: both sides have {event.theirs} {symbol}."))
         return
+    rate = turn.policy.rate(symbol, turn.state.portfolio.marks)
+    if rate is None:
+        turn.do(Reply(done=False, says=turn.policy.no_rate(symbol)))
+        return
     entries = ledger.adjusted_units(
-        symbol, Quantity(extra), price=price, currency=turn.policy.currency, at=event.at, ref=event.ref
+        instrument, Quantity(extra), price=price, rate=rate, currency=turn.policy.currency, at=event.at, ref=event.ref
     )
     turn.do(KeepEntries(entries=entries))
-    _paid_in(turn, Money(extra * price))
+    _paid_in(turn, Money(extra * price * rate))
     _mark(turn, bar, renew=False)
     _unignore(turn, symbol)
-    _hold(turn, event, bar, price)
+    _hold(turn, event, bar, price, rate)
     position = turn.state.portfolio.positions.get(symbol)
     if event.how is Settle.CLOSE and position is not None:
         close_position(turn, position, position.size, reason="reconcile", attempt=1)
@@ -105,12 +110,12 @@ def _adopt_units(turn: Turn, event: DifferenceSettled) -> None:
     turn.do(Reply(done=True, says=f"{extra} {symbol} at {price} {done}: {event.theirs} held."))
 
 
-def _hold(turn: Turn, event: DifferenceSettled, bar: Bar, price: Price) -> None:
+def _hold(turn: Turn, event: DifferenceSettled, bar: Bar, price: Price, rate: Decimal) -> None:
     """Make the position what the venue has; what changes sides begins anew."""
     before = turn.state.portfolio.positions.get(event.what)
     if event.theirs == 0 or (before is not None and (before.quantity > 0) != (event.theirs > 0)):
         if before is not None:
-            gone = before.ended(price=price, at=turn.at, reason="adopted")
+            gone = before.ended(price=price, rate=rate, at=turn.at, reason="adopted")
             turn.drop_position(event.what)
             turn.do(KeepTrade(trade=gone))
         before = None
@@ -127,7 +132,7 @@ def _hold(turn: Turn, event: DifferenceSettled, bar: Bar, price: Price) -> None:
         turn,
         Position(
             symbol=event.what, quantity=event.theirs, average_price=price, opened_at=turn.at,
-            decision_id=decision.id, entry_quantity=Quantity(abs(event.theirs)),
+            decision_id=decision.id, entry_quantity=Quantity(abs(event.theirs)), entry_rate=rate,
         ),
     )  # fmt: skip
 

@@ -42,7 +42,8 @@ def bars_closed(turn: Turn, event: BarsClosed) -> None:
             _trail(turn, position, evidence)
     count_bars(turn, event.evidence)
     for evidence in event.evidence:
-        _decide(turn, evidence)
+        if evidence.bar.symbol not in turn.policy.rates:
+            _decide(turn, evidence)
     _keep_equity(turn)
     turn.carry(closed_at=event.at)
 
@@ -53,6 +54,19 @@ def _mark(turn: Turn, event: BarsClosed) -> None:
     portfolio = replace(turn.state.portfolio, marks={**turn.state.portfolio.marks, **closes})
     turn.state = replace(turn.state, portfolio=portfolio)
     turn.carry(marks=portfolio.marks, first_marks={**closes, **turn.state.carry.first_marks})
+    if turn.policy.conversions:
+        _mark_rates(turn)
+
+
+def _mark_rates(turn: Turn) -> None:
+    """Renew the rates by the closes that are known now; one that can't be told stays what it was last."""
+    portfolio, carry = turn.state.portfolio, turn.state.carry
+    told = {symbol: one.rate(portfolio.marks) for symbol, one in turn.policy.conversions.items()}
+    known = {symbol: rate for symbol, rate in told.items() if rate is not None}
+    rates = {**portfolio.rates, **known}
+    turn.state = replace(turn.state, portfolio=replace(portfolio, rates=rates))
+    begun = {symbol: rate for symbol, rate in known.items() if symbol in carry.first_marks}
+    turn.carry(rates=rates, first_rates={**begun, **carry.first_rates})
 
 
 def _roll_day(turn: Turn) -> None:
@@ -225,9 +239,17 @@ def _keep_equity(turn: Turn) -> None:
 
 def _benchmark(turn: Turn) -> Money | None:
     """Return the owner's money split equally over the watchlist, each part invested at its symbol's first close."""
-    carry, watched = turn.state.carry, len(turn.policy.instruments)
-    if not carry.first_marks:
+    carry, policy = turn.state.carry, turn.policy
+    watched = len(policy.instruments) - len(policy.rates)
+    begun = {
+        s: first for s, first in carry.first_marks.items()
+        if s not in policy.rates and (s not in policy.conversions or s in carry.first_rates)
+    }  # fmt: skip
+    if not begun:
         return None
     part = carry.capital / watched
-    invested = sum((part * carry.marks[s] / first for s, first in carry.first_marks.items()), ZERO)
-    return Money(invested + part * (watched - len(carry.first_marks)))
+    grown = (
+        part * carry.marks[s] / first * (carry.rates[s] / carry.first_rates[s] if s in policy.conversions else 1)
+        for s, first in begun.items()
+    )
+    return Money(sum(grown, ZERO) + part * (watched - len(begun)))

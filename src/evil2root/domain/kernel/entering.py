@@ -45,6 +45,9 @@ def conclude(  # noqa: PLR0913 - each is an input of the arithmetic
     """Size and judge a proposal: the decision as it ends, and the order if it may be sent. Pure."""
     proposal = decision.proposal
     assert proposal is not None, "only proposals are sized"
+    if exposure.rate is None:
+        why = policy.no_rate(decision.symbol)
+        return replace(decision, exposure=exposure, price=price, outcome=Outcome.REFUSED, why_not=why), None
     instrument = policy.instruments[decision.symbol]
     factor = ONE if decision.verdict is None else exact(decision.verdict.size_factor, what="The size factor")
     sized = size(

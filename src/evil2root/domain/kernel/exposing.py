@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from evil2root.domain.book.orders import Leg
 from evil2root.domain.core.instrument import Instrument
-from evil2root.domain.core.money import ZERO, exact
+from evil2root.domain.core.money import ONE, ZERO, exact
 from evil2root.domain.core.sectors import UNKNOWN
 from evil2root.domain.core.side import Side
 from evil2root.domain.kernel.policy import Policy
@@ -75,10 +75,11 @@ def exposure_of(turn: Turn, decision: Decision, *, at_open: bool) -> Exposure:
         average_volume=_average_volume(state.recent, instrument, limits),
         last_price=state.portfolio.marks.get(symbol) if limits.price_collar_frac is not None else None,
         previous_close=_previous_close(state.recent, instrument, limits),
-        company=_company(state.recent, decision, side, burden, limits),
+        company=_company(state.recent, decision, side, burden, policy),
         volatility=_volatility(state.recent, decision, policy),
         parity_share=_parity(state.recent, decision, policy),
         win=_win(decision, side),
+        rate=policy.rate(symbol, state.portfolio.marks),
         pace=_pace(carry.risk, decision, side, turn.at, carry.equity),
     )
 
@@ -86,32 +87,35 @@ def exposure_of(turn: Turn, decision: Decision, *, at_open: bool) -> Exposure:
 def burden_of(state: State) -> Burden:
     """Sum up positions, working entries (of unknown outcome too), and what somebody else holds or has asked for."""
     burden, portfolio, carry = Burden(), state.portfolio, state.carry
-    marks = portfolio.marks
+    marks, rates = portfolio.marks, portfolio.rates
     for symbol, position in portfolio.positions.items():
         mark = marks.get(symbol, position.average_price)
-        value = position.quantity * mark
+        rate = rates.get(symbol, position.entry_rate)
+        value = position.quantity * mark * rate
         burden.signed[symbol], burden.gross[symbol] = value, abs(value)
         burden.owned += value
         stop = position.stop
-        loss = abs(value) if stop is None else value - position.quantity * stop
+        loss = abs(value) if stop is None else value - position.quantity * stop * rate
         if loss > 0:
             burden.heat += loss
     for order in state.orders.values():
         if order.leg is Leg.ENTRY:
             price, units = order.price or marks[order.symbol], order.left
-            burden.add(order.symbol, order.side.sign * units * price)
-            burden.heat += units * risk_of_unit(price, order.side, order.protect)
+            rate = rates.get(order.symbol, ONE)
+            burden.add(order.symbol, order.side.sign * units * price * rate)
+            burden.heat += units * rate * risk_of_unit(price, order.side, order.protect)
             burden.entering[order.symbol] = burden.entering.get(order.symbol, ZERO) + order.side.sign * units
             if order.side is Side.BUY:
-                burden.buying += units * price
+                burden.buying += units * price * rate
     for other in carry.external.values():
         worth = other.price or marks.get(other.symbol)
         if other.left is not None and worth is not None:
+            worth *= rates.get(other.symbol, ONE)
             burden.add(other.symbol, other.side.sign * other.left * worth)
             burden.buying += other.left * worth if other.side is Side.BUY else ZERO
     for what, extra in carry.ignored.items():
         if what in marks:
-            burden.add(what, extra * marks[what])
+            burden.add(what, extra * marks[what] * rates.get(what, ONE))
     return burden
 
 
@@ -145,22 +149,26 @@ def _previous_close(recent: Recent | None, instrument: Instrument, limits: Limit
     return None if close is None else instrument.price(close)
 
 
-def _company(recent: Recent | None, decision: Decision, side: Side, burden: Burden, limits: Limits) -> Company | None:
-    if recent is None or not limits.needs_returns:
+def _company(recent: Recent | None, decision: Decision, side: Side, burden: Burden, policy: Policy) -> Company | None:
+    if recent is None or not policy.limits.needs_returns:
         return None
-    return company_of(recent, symbol=decision.symbol, side=side, signed=burden.signed, gross=burden.gross)
+    return company_of(
+        recent, symbol=decision.symbol, side=side, signed=burden.signed, gross=burden.gross,
+        conversions=policy.conversions,
+    )  # fmt: skip
 
 
 def _volatility(recent: Recent | None, decision: Decision, policy: Policy) -> Decimal | None:
     if recent is None or not isinstance(policy.sizing, VolatilityTarget):
         return None
-    return volatility(recent, decision.symbol, bars_a_year=policy.interval.bars_a_year)
+    return volatility(recent, decision.symbol, bars_a_year=policy.interval.bars_a_year,
+                      conversions=policy.conversions)  # fmt: skip
 
 
 def _parity(recent: Recent | None, decision: Decision, policy: Policy) -> Decimal | None:
     if recent is None or not isinstance(policy.sizing, RiskParity):
         return None
-    return parity_share(recent, decision.symbol)
+    return parity_share(recent, decision.symbol, conversions=policy.conversions, traded=policy.traded)
 
 
 def _win(decision: Decision, side: Side) -> Decimal | None:

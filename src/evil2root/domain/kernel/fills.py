@@ -68,7 +68,9 @@ def _book(turn: Turn, order: Order, fill: Fill) -> None:
     turn.put_order(order)
     turn.do(
         KeepFill(fill=fill),
-        KeepEntries(entries=ledger.of_fill(fill, currency=turn.policy.currency)),
+        KeepEntries(
+            entries=ledger.of_fill(fill, currency=turn.policy.currency, instrument=turn.policy.instruments[fill.symbol])
+        ),
         KeepOrder(order=order),
     )
     portfolio = turn.state.portfolio

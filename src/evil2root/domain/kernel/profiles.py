@@ -1,12 +1,13 @@
 """The one place where a policy is put together: live from the settings, a backtest from them and `--set key=value`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
+from evil2root.domain.core.conversion import conversions_of
 from evil2root.domain.core.instrument import AssetClass, Instrument
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.factors import Challenge
@@ -67,33 +68,41 @@ def make_policy(  # noqa: PLR0913 - the strategy, its options, and the account t
     currency: str,
     interval: Interval,
     instruments: Mapping[str, Instrument],
+    rates: Sequence[str] = (),
 ) -> Policy:
     """Put a policy together from texts. Raises `ValueError` naming the option, its value and what it may be.
 
     `instruments` are in the order of the watchlist; a reference strategy trades them without tick rounding.
+    Those named in `rates` are watched for their rates and not traded.
     """
     values = _values(strategy, options)
-    if not instruments:
+    traded = [symbol for symbol in instruments if symbol not in rates]
+    if not traded:
         msg = "A policy needs at least one symbol: name some."
         raise ValueError(msg)
     if strategy == "sma_cross":
         instruments = {symbol: replace(instrument, tick=None) for symbol, instrument in instruments.items()}
     elif values["prices"] == "adjusted":
         instruments = {symbol: _finer(instrument) for symbol, instrument in instruments.items()}
+    conversions = conversions_of(instruments.values(), currency=currency)
     return Policy(
         account=account,
         currency=currency,
         interval=interval,
         instruments=dict(instruments),
         strategy=_strategy(strategy, values),
-        sizing=_sizing(strategy, values, symbols=len(instruments)),
+        sizing=_sizing(strategy, values, symbols=len(traded)),
         size_at_open=strategy in {"sma_cross", "buy_hold"},
         challenge=_challenge(values) if strategy == "fusion" else None,
         answer_within=timedelta(seconds=values.get("answer_within_s", ANSWER_WITHIN.total_seconds())),
         exits=_exits(strategy, values),
         limits=_limits(strategy, values),
         costs=_costs(values),
-        digest=_digest(strategy, values, interval, tuple(instruments)),
+        conversions=conversions,
+        rates=frozenset(rates),
+        digest=_digest(
+            strategy, values, interval, tuple(instruments), currency=currency if conversions else "", rates=rates
+        ),
     )
 
 
@@ -214,7 +223,10 @@ def _costs(values: Mapping[str, Any]) -> Costs:
     )
 
 
-def _digest(strategy: str, values: Mapping[str, Any], interval: Interval, symbols: tuple[str, ...]) -> str:
+def _digest(  # noqa: PLR0913 - everything that decides
+    strategy: str, values: Mapping[str, Any], interval: Interval, symbols: tuple[str, ...], *, currency: str,
+    rates: Sequence[str],
+) -> str:  # fmt: skip
     """Hash of everything that decides, defaults included: the same digest means the same rules."""
     lines = [
         f"strategy={strategy}",
@@ -222,5 +234,7 @@ def _digest(strategy: str, values: Mapping[str, Any], interval: Interval, symbol
         f"symbols={','.join(symbols)}",
         f"features={FEATURES_HASH}",
     ]
+    lines += [f"currency={currency}"] if currency else []
+    lines += [f"rates={','.join(sorted(rates))}"] if rates else []
     lines += [f"{name}={canonical(value)}" for name, value in sorted(values.items())]
     return sha256("\n".join(lines).encode()).hexdigest()

@@ -38,6 +38,10 @@ class Carry:
     """Last close by symbol."""
     first_marks: Mapping[str, Price] = field(default_factory=dict)
     """First close by symbol since the account began: what the benchmark bought at."""
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
+    """Account currency for a price of 1 at the last close, by symbol that is quoted in another currency."""
+    first_rates: Mapping[str, Decimal] = field(default_factory=dict)
+    """The same at the first close."""
     breaker: Breaker = field(default_factory=Breaker)
     closed_at: datetime | None = None
     """The last close that was worked through: the feed goes on after it."""

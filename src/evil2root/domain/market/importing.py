@@ -7,7 +7,8 @@ from difflib import get_close_matches
 
 import polars as pl
 
-from evil2root.domain.core.instrument import AssetClass, Instrument, Session
+from evil2root.domain.core.instrument import AssetClass, Instrument
+from evil2root.domain.core.listings import Session
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.adjust import adjustment_factor
 from evil2root.domain.market.frame import BadBars

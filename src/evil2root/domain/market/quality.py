@@ -9,7 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from evil2root.domain.core.instrument import FX_WEEK, NEW_YORK, instrument_for
+from evil2root.domain.core.instrument import FX_WEEK, instrument_for
+from evil2root.domain.core.listings import NEW_YORK
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.history import History
 

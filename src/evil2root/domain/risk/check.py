@@ -52,8 +52,9 @@ class Asked:
 
     @property
     def notional(self) -> Decimal:
-        """Value of the order, quote currency."""
-        return self.order.quantity * self.price
+        """Value of the order, account currency."""
+        assert self.exposure.rate is not None, "without a rate nothing is ordered"
+        return self.order.quantity * self.price * self.exposure.rate
 
     def share(self, part: Decimal) -> Decimal:
         """Return a part of equity."""

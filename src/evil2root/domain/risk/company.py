@@ -1,11 +1,13 @@
 """How a symbol moved beside what is held, from the returns of the last bars. The crossing from statistics to limits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import sqrt
+from types import MappingProxyType
 
 import numpy as np
 
+from evil2root.domain.core.conversion import Conversion
 from evil2root.domain.core.money import ZERO, exact
 from evil2root.domain.core.side import Side
 from evil2root.domain.risk.covariance import shrunk_correlations
@@ -15,12 +17,21 @@ from evil2root.domain.risk.recent import Floats, Recent
 RETURNS_MIN = 20
 """Bars that a correlation or a volatility needs; fewer say nothing."""
 
+NONE: Mapping[str, Conversion] = MappingProxyType({})
+"""Everything is quoted in the account's currency."""
+
 ALIKE = 0.7
 """Correlation above which two positions are one bet."""
 
 
-def company_of(
-    recent: Recent, *, symbol: str, side: Side, signed: Mapping[str, Decimal], gross: Mapping[str, Decimal]
+def company_of(  # noqa: PLR0913 - what is new, what is held, and how it converts
+    recent: Recent,
+    *,
+    symbol: str,
+    side: Side,
+    signed: Mapping[str, Decimal],
+    gross: Mapping[str, Decimal],
+    conversions: Mapping[str, Conversion] = NONE,
 ) -> Company | None:
     """Compare a new position with what is held and in flight.
 
@@ -31,7 +42,7 @@ def company_of(
     if symbol not in place:
         return None
     names = [name for name in signed if name in place]
-    values = _whole_rows(recent.by_period([*(place[name] for name in names), place[symbol]]))
+    values = _whole_rows(returns_of(recent, [*names, symbol], conversions))
     if len(values) < RETURNS_MIN:
         return None
     money = np.fromiter(map(float, map(signed.__getitem__, names)), dtype=np.float64, count=len(names))
@@ -55,26 +66,30 @@ def company_of(
     )
 
 
-def volatility(recent: Recent, symbol: str, *, bars_a_year: float) -> Decimal | None:
+def volatility(
+    recent: Recent, symbol: str, *, bars_a_year: float, conversions: Mapping[str, Conversion] = NONE
+) -> Decimal | None:
     """Return the standard deviation of a symbol's returns, a year; none with fewer than 20 bars."""
-    place = recent.column(symbol)
-    if place is None:
+    if recent.column(symbol) is None:
         return None
-    values = _whole_rows(recent.by_period([place]))
+    values = _whole_rows(returns_of(recent, [symbol], conversions))
     if len(values) < RETURNS_MIN:
         return None
     return _rounded(float(values.std(ddof=1)) * sqrt(bars_a_year))
 
 
-def parity_share(recent: Recent, symbol: str) -> Decimal | None:
+def parity_share(
+    recent: Recent, symbol: str, *, conversions: Mapping[str, Conversion] = NONE, traded: Sequence[str] | None = None
+) -> Decimal | None:
     """Return the symbol's part of one over its volatility in the sum over the watchlist.
 
     None with fewer than 20 bars of the symbol, or when it never moved; others without them are left out.
     """
-    place = recent.column(symbol)
-    if place is None:
+    names = list(recent.symbols if traded is None else traded)
+    if symbol not in names or recent.column(symbol) is None:
         return None
-    values = recent.by_period(list(range(len(recent.symbols))))
+    place = names.index(symbol)
+    values = returns_of(recent, names, conversions)
     enough = np.count_nonzero(~np.isnan(values), axis=0) >= RETURNS_MIN
     if not enough[place]:
         return None
@@ -83,6 +98,26 @@ def parity_share(recent: Recent, symbol: str) -> Decimal | None:
     if own <= 0:
         return None
     return _rounded(1 / own / float((1 / deviations[deviations > 0]).sum()))
+
+
+def returns_of(recent: Recent, symbols: Sequence[str], conversions: Mapping[str, Conversion]) -> Floats:
+    """Return log returns in the account's currency, one row a period: the move of the rate is added to the price's.
+
+    A symbol whose rate no watched pair tells has NaN.
+    """
+    place = dict(zip(recent.symbols, range(len(recent.symbols)), strict=True))
+    values = recent.by_period([place[symbol] for symbol in symbols])
+    foreign = [(n, conversions[symbol]) for n, symbol in enumerate(symbols) if symbol in conversions]
+    if foreign:
+        values = values.copy()
+    for column, conversion in foreign:
+        if conversion.steps is None:
+            values[:, column] = np.nan
+            continue
+        for pair, divides in conversion.steps:
+            moved = recent.by_period([place[pair]])[:, 0]
+            values[:, column] += -moved if divides else moved
+    return values
 
 
 def _whole_rows(values: Floats) -> Floats:

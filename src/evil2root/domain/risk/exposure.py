@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from evil2root.domain.book.protection import Protect
-from evil2root.domain.core.money import ZERO
+from evil2root.domain.core.money import ONE, ZERO
 from evil2root.domain.core.side import Side
 
 
@@ -101,6 +101,8 @@ class Exposure:
     """The symbol's part where every symbol of the watchlist is to add the same risk; none unless it is sized by it."""
     win: Decimal | None = None
     """Probability that the new position earns, by the view it rests on; none without a view."""
+    rate: Decimal | None = ONE
+    """Account currency for a price of 1 of the symbol; none while it is not known, so that nothing can be ordered."""
     pace: Pace = field(default_factory=Pace)
 
 

@@ -109,11 +109,11 @@ Wish = tuple[Decimal, list[Line]]
 
 
 def wish(proposal: Proposal, price: Decimal, exposure: Exposure, method: Sizing, limits: Limits) -> Wish:
-    """Return what the method would buy or sell at `price`, before any limit."""
+    """Return what the method would buy or sell at `price` (account currency), before any limit."""
     match method:
         case RiskAtStop(risk_per_trade_frac=share):
             budget = exposure.equity * share
-            return _at_stop(proposal, budget, _money("Risk budget", f"{exposure.equity} x {share}", budget))
+            return _at_stop(proposal, budget, _money("Risk budget", f"{exposure.equity} x {share}", budget), exposure)
         case FixedUnits(units=units):
             return units, [Line(label="Fixed size", detail=f"{units} units", quantity=units)]
         case CashFraction(cash_frac=share):
@@ -154,7 +154,7 @@ def _by_odds(proposal: Proposal, exposure: Exposure, method: Kelly) -> Wish:
     budget = exposure.equity * share
     odds = f"wins {win:.4f} of the time, reward to risk {ratio:.4g}: share {full:.4f}"
     detail = f"{odds} x {method.kelly_frac}, from 0 to {method.risk_per_trade_frac} of {exposure.equity}"
-    return _at_stop(proposal, budget, _money("Kelly's share", detail, budget))
+    return _at_stop(proposal, budget, _money("Kelly's share", detail, budget), exposure)
 
 
 def _by_parity(price: Decimal, exposure: Exposure, limits: Limits) -> Wish:
@@ -168,12 +168,15 @@ def _by_parity(price: Decimal, exposure: Exposure, limits: Limits) -> Wish:
     ]  # fmt: skip
 
 
-def _at_stop(proposal: Proposal, budget: Decimal, first: Line) -> Wish:
+def _at_stop(proposal: Proposal, budget: Decimal, first: Line, exposure: Exposure) -> Wish:
     distance = proposal.risk_per_unit
     if distance is None:
         return _nothing([first], "/ stop distance", "no stop, no size")
-    units = budget / distance
     detail = f"entry {proposal.entry}, stop {proposal.stop}: {distance} a unit"
+    if exposure.rate not in (None, ONE):
+        distance *= exposure.rate
+        detail += f", {distance:.6g} at the rate {exposure.rate}"
+    units = budget / distance
     return units, [first, Line(label="/ stop distance", detail=detail, quantity=units)]
 
 

@@ -38,6 +38,8 @@ def size(  # noqa: PLR0913 - each is an input the arithmetic shows
 
     `factor` is the verdict's, in [0, 1]: confidence can only shrink, whatever it says.
     """
+    assert exposure.rate is not None, "without a rate nothing is sized"
+    price *= exposure.rate  # from here on one unit costs money of the account
     wished, lines = wish(proposal, price, exposure, method, limits)
     factor = max(ZERO, min(factor, ONE))
     if factor != 1:
@@ -92,7 +94,8 @@ def _more_caps(proposal: Proposal, price: Decimal, exposure: Exposure, limits: L
     if limits.cluster_frac is not None and exposure.company is not None:
         yield _cap("Cluster cap", limits.cluster_frac * equity, exposure.company.cluster_used, price)
     if limits.heat_frac is not None:
-        risk = risk_of_unit(price, proposal.side, proposal.protect)
+        rate = exposure.rate or ONE
+        risk = rate * risk_of_unit(price / rate, proposal.side, proposal.protect)
         yield _cap("Heat cap", limits.heat_frac * equity, exposure.heat, risk)
     if limits.order_value_frac is not None:
         yield _cap("Order value cap", limits.order_value_frac * equity, ZERO, price)

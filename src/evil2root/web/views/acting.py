@@ -65,7 +65,8 @@ def close_form(desk: Desk, position: Position, *, problem: str, amount: str) -> 
         all=f.quantity(position.size), half=f.quantity(half) if half and half != position.size else "",
         last=place.price(position.symbol, mark),
         age=f"close of {place.stamp(as_of).text}" if as_of is not None else "",
-        proceeds=place.money(abs(position.value(mark))), pnl=place.gain(position.unrealised(mark)),
+        proceeds=place.money(abs(desk.state.portfolio.value_of(position))),
+        pnl=place.gain(desk.state.portfolio.unrealised_of(position)),
         r=common.multiple(r_now(position, mark)), shown_quantity=str(position.size), shown_price=str(mark),
         amount=amount, problem=problem,
     )  # fmt: skip

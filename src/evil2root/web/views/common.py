@@ -51,6 +51,8 @@ class Place:
     instruments: Mapping[str, Instrument]
     marks: Mapping[str, Price] = field(default_factory=dict)
     """Last price of every symbol seen."""
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
+    """Account currency for a price of 1, of symbols quoted in another."""
 
     def moment(self, at: datetime) -> Moment:
         """A time, relative when it is recent."""
@@ -73,9 +75,14 @@ class Place:
         return Delta(text=self.money(amount, plus=True), tone=f.tone(amount))
 
     def price(self, symbol: str, value: f.Number) -> str:
-        """A price by the instrument's tick."""
+        """A price by the instrument's tick; what it is quoted in is said where that is not the account's currency."""
         instrument = self.instruments.get(symbol)
-        return f.price(value, tick=instrument.tick if instrument is not None else None)
+        if instrument is None:
+            return f.price(value, tick=None)
+        text = f.price(value, tick=instrument.tick)
+        if instrument.quote_unit != 1:
+            return f"{text} {instrument.currency}/{1 / instrument.quote_unit:f}"
+        return text if instrument.currency == self.currency else f"{text} {instrument.currency}"
 
     def name(self, symbol: str) -> str:
         """The instrument's name, empty when it has none."""
@@ -83,11 +90,13 @@ class Place:
         return instrument.name if instrument is not None else ""
 
 
-def place_of(policy: Policy, now: datetime, *, marks: Mapping[str, Price] | None = None) -> Place:
+def place_of(policy: Policy, now: datetime, *, marks: Mapping[str, Price] | None = None,
+             rates: Mapping[str, Decimal] | None = None) -> Place:  # fmt: skip
     """Where the account lives: New York as soon as it trades anything there, else UTC."""
     zones = {i.session.zone for i in policy.instruments.values()}
     zone = f.NEW_YORK if f.NEW_YORK in zones else "UTC"
-    return Place(now=now, zone=zone, currency=policy.currency, instruments=policy.instruments, marks=marks or {})
+    return Place(now=now, zone=zone, currency=policy.currency, instruments=policy.instruments, marks=marks or {},
+                 rates=rates or {})  # fmt: skip
 
 
 def rate(frac: f.Number, *, plus: bool = True) -> Delta:

@@ -101,7 +101,7 @@ async def decision_page(desk: Desk, decision: Decision) -> DecisionPage:
     """Build the page of a decision that exists."""
     fate = await desk.reads.fate(decision.id)
     status = desk.status()
-    place = place_of(desk.policy, status.now, marks=status.portfolio.marks)
+    place = place_of(desk.policy, status.now, marks=status.portfolio.marks, rates=status.portfolio.rates)
     state = order_state_of(decision, fate)
     rows, total = ledger(decision)
     events, events_sub = event_rows(fate, decision.order_ids, place)

@@ -84,7 +84,12 @@ def _open_words(position: Position, place: Place) -> tuple[Badge, Delta, str, tu
         ("Best price", place.price(symbol, position.best_price) if position.best_price is not None else "not yet"),
     )
     badge = Badge(label=f"Open, {held}", tone="info", glyph="clock")
-    return badge, place.gain(position.unrealised(mark)), f"unrealised{result}; last {place.price(symbol, mark)}", pairs
+    return (
+        badge,
+        place.gain(position.unrealised(mark, rate=place.rates.get(symbol, position.entry_rate))),
+        f"unrealised{result}; last {place.price(symbol, mark)}",
+        pairs,
+    )
 
 
 def _marks(desk: Desk, decision: Decision, fate: Fate) -> str:

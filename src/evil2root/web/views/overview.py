@@ -171,7 +171,7 @@ def risk_card(desk: Desk) -> RiskCard:
     equity = portfolio.equity
     base = equity if equity > 0 else Decimal(1)
     at_stops = portfolio.risk_at_stops
-    values = {p.symbol: abs(p.value(portfolio.mark(p))) / base for p in portfolio.positions.values()}
+    values = {p.symbol: abs(portfolio.value_of(p)) / base for p in portfolio.positions.values()}
     largest = max(values, key=lambda s: values[s], default="")
     peak = max(status.carry.peak, equity)
     fall = 1 - equity / peak if peak > 0 else ZERO
@@ -234,7 +234,7 @@ def _risk_note(values: dict[str, Decimal], cap: Decimal, status: Status, place: 
         return f"{', '.join(full)} {'are' if len(full) > 1 else 'is'} at the {f.pct(cap, 0)} cap: no more entries."
     loose = [p.symbol for p in status.portfolio.positions.values() if p.stop is None]
     if loose:
-        value = sum((abs(p.value(status.portfolio.mark(p))) for p in status.portfolio.positions.values()
+        value = sum((abs(status.portfolio.value_of(p)) for p in status.portfolio.positions.values()
                      if p.stop is None), ZERO)  # fmt: skip
         return f"{', '.join(loose)} has no stop: its whole value, {place.money(value)}, counts as at risk."
     return ""

@@ -82,7 +82,7 @@ async def positions_card(desk: Desk) -> PositionsCard:
     place = place_of(desk.policy, status.now)
     portfolio = status.portfolio
     rows = [await _row(desk, position, place) for position in portfolio.positions.values()]
-    open_pnl = sum((p.unrealised(portfolio.mark(p)) for p in portfolio.positions.values()), ZERO)
+    open_pnl = sum(map(portfolio.unrealised_of, portfolio.positions.values()), ZERO)
     if status.carry.breaker.lets_in:
         empty = "The next entry is decided when a bar closes and the sources agree enough."
     else:
@@ -103,11 +103,15 @@ def position_row(desk: Desk, position: Position, place: Place, *, closes: list[f
     """One position, marked at the last close."""
     portfolio, symbol = desk.status().portfolio, position.symbol
     mark = portfolio.mark(position)
-    pnl = position.unrealised(mark)
-    cost = position.average_price * position.size
+    pnl, rate = portfolio.unrealised_of(position), portfolio.rate(position)
+    cost = position.average_price * position.entry_rate * position.size
     equity = portfolio.equity
-    value = abs(position.value(mark))
-    risk = value if position.stop is None else max(ZERO, position.side.sign * (mark - position.stop) * position.size)
+    value = abs(portfolio.value_of(position))
+    risk = (
+        value
+        if position.stop is None
+        else max(ZERO, position.side.sign * (mark - position.stop) * position.size * rate)
+    )
     closing = any(o.reduce_only and not o.is_guard for o in desk.state.of_symbol(symbol))
     return PositionRow(
         symbol=symbol,

@@ -10,7 +10,13 @@ from evil2root.domain.risk.check import Asked, Check, Unit, at_least, at_most, f
 def order_value_least(asked: Asked) -> Check:
     """Ask for at least the instrument's minimum."""
     advice = "the account is too small for this instrument"
-    return at_least("smallest order value", asked.notional, asked.instrument.minimum_notional, advice, Unit.MONEY)
+    return at_least(
+        "smallest order value",
+        asked.order.quantity * asked.price,
+        asked.instrument.minimum_notional,
+        advice,
+        Unit.MONEY,
+    )
 
 
 def order_value_most(asked: Asked) -> Check | None:
