@@ -236,7 +236,7 @@ class TestPolicyOptions:
 
     def test_agree_with_the_settings_on_every_default(self) -> None:
         settings, options = read(), {option.name: option for option in options_for("fusion")}
-        elsewhere = {"execution.quarantine_s", "validation.on_llm_failure"}
+        elsewhere = {"execution.quarantine_s", "validation.on_llm_failure", "paper.cash", "paper.currency"}
         compared = 0
 
         for block in OPTION_BLOCKS:

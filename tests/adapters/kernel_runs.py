@@ -18,7 +18,7 @@ from evil2root.domain.decision.strategies.plain import Metronome
 from evil2root.domain.execution import venue
 from evil2root.domain.execution.costs import Costs
 from evil2root.domain.execution.exits import Exits
-from evil2root.domain.execution.venue import Phase, Terms, VenueAccount
+from evil2root.domain.execution.venue import Dropped, Phase, Terms, VenueAccount
 from evil2root.domain.kernel import actions as do
 from evil2root.domain.kernel.events import BarsClosed, Deposited, Event, FillArrived, OrderAnswered, SessionOpened
 from evil2root.domain.kernel.policy import Policy
@@ -120,7 +120,7 @@ class Run:
         for one in happened:
             if isinstance(one, Fill):
                 self.turn(FillArrived(fill=one))
-            elif one.client_order_id in self.state.orders:
+            elif isinstance(one, Dropped) and one.client_order_id in self.state.orders:
                 self.turn(replace(self._answer(one.client_order_id, OrderState.CANCELED), why=one.why))
 
     def group(self, number: int, symbols: Sequence[str] = SYMBOLS) -> None:

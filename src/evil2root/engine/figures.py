@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from evil2root.domain.book.performance import Performance
-from evil2root.domain.execution.costs import Costs
+from evil2root.domain.execution.costs import Costs, Slippage
 from evil2root.domain.numerics.curves import RETURNS_MIN, Curve
 
 MINUS = "\N{MINUS SIGN}"
@@ -189,17 +189,34 @@ def of_costs(performance: Performance, currency: str) -> tuple[Metric, ...]:
     rows = (
         ("Turnover a year", "bought and sold / mean equity / years", turnover),
         ("Fees", f"of {paid.fills} fills", cash(paid.fees, currency)),
+        ("Borrow", "of shorts, by day", cash(paid.borrow, currency)),
         ("Slippage", "against the undisturbed prices", cash(paid.slippage, currency)),
         ("Costs, share of gross", "fees and slippage / (change of equity + both)", share),
     )
     return tuple(Metric(name=name, how=how, own=own, held="") for name, how, own in rows)
 
 
+def cost_words(costs: Costs) -> str:
+    """Say what a run assumed that trading costs."""
+    fee = f"{pct(float(costs.fee_frac))} fee"
+    if (costs.fee_equity_frac, costs.fee_crypto_frac, costs.fee_fx_frac) != (None, None, None) or costs.fee_per_share:
+        fee = "fees by asset class"
+    match costs.slippage:
+        case Slippage.FIXED:
+            moved = f"{num(costs.slippage_bps, 1)} bps slippage"
+        case Slippage.HALF_SPREAD:
+            moved = f"half of a {num(costs.spread_bps, 1)} bps spread"
+        case _:
+            moved = "square-root impact"
+    borrow = f", shorts at {pct(float(costs.borrow_frac))} a year" if costs.borrow_frac else ""
+    return f"{fee} and {moved} a side{borrow}"
+
+
 def caveats(performance: Performance, costs: Costs, *, history: str) -> tuple[Caveat, ...]:
     """What is known to weaken the result, or was not looked at."""
     cap = costs.volume_share_frac
     volume = "no limit on the share of a bar's volume" if cap is None else f"at most {pct(float(cap), 0)} of a bar"
-    assumed = f"{pct(float(costs.fee_frac))} fee and {num(costs.slippage_bps, 1)} bps slippage a side, {volume}"
+    assumed = f"{cost_words(costs)}, {volume}"
     found = [
         Caveat(
             name="Settings may be fitted to this period",

@@ -9,6 +9,8 @@ from itertools import count
 import polars as pl
 import structlog
 
+from evil2root.domain.book.charges import Charge
+from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import Order
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.decision.verdict import Validator
@@ -17,6 +19,7 @@ from evil2root.domain.execution.venue import Phase
 from evil2root.domain.kernel.actions import Reply, Validate
 from evil2root.domain.kernel.events import (
     BarsClosed,
+    ChargeArrived,
     Deposited,
     Event,
     FillArrived,
@@ -29,8 +32,10 @@ from evil2root.domain.kernel.journal import Journal
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.market.sources import BarFeed, BarGroup, BarStore
+from evil2root.domain.risk.recent import Recent
 from evil2root.engine.aligned import Aligned
 from evil2root.engine.changes import ChangeLog
+from evil2root.engine.conditions import conditions
 from evil2root.engine.desk import Phase as EnginePhase
 from evil2root.engine.differences import Divergence
 from evil2root.engine.observe import bars_of, evidence_at
@@ -308,9 +313,23 @@ class Engine:
         if venue is None:
             return
         rates = self._performer.state.portfolio.rates
-        for event in await self._performer.until_there(lambda: venue.play(phase, bars, at, rates=rates)):
-            told = answered(event) if isinstance(event, Answer) else FillArrived(fill=event)
+        seen = conditions(self._recent(), self._performer.state, self.policy)
+        for event in await self._performer.until_there(lambda: venue.play(phase, bars, at, rates=rates, seen=seen)):
+            told: Event
+            match event:
+                case Answer():
+                    told = answered(event)
+                case Charge():
+                    told = ChargeArrived(charge=event, at=event.at)
+                case Fill():
+                    told = FillArrived(fill=event)
             await self._turn(tasks, told)
+
+    def _recent(self) -> Recent | None:
+        """What the market did up to the last close, also right after a start."""
+        state = self._performer.state
+        at = state.carry.closed_at
+        return state.recent if state.recent is not None or at is None else self._aligned.recent(at)
 
     async def _load_series(self) -> None:
         """Load the bars up to where the account stands; the feed brings the rest."""

@@ -8,7 +8,7 @@ from evil2root.domain.book.ledger import CASH
 from evil2root.domain.book.orders import OrderState
 from evil2root.domain.core.money import ZERO, Money
 from evil2root.domain.execution.broker import Books, Broker
-from evil2root.domain.kernel.events import Deposited, FillArrived, OrderAnswered, Restarted
+from evil2root.domain.kernel.events import ChargeArrived, Deposited, FillArrived, OrderAnswered, Restarted
 from evil2root.domain.kernel.journal import Journal
 from evil2root.domain.kernel.state import State
 from evil2root.domain.risk.gate import approved_before
@@ -27,6 +27,8 @@ async def recover(
         await performer.turn(opening)
         kept = performer.state
     performer.state = kept
+    for charge in await broker.charges():
+        await performer.turn(ChargeArrived(charge=charge, at=charge.at))
     for fill in await broker.fills_since(await journal.recorded_execution_ids()):
         log.warning("recovery.fill", execution_id=fill.execution_id, symbol=fill.symbol)
         await performer.turn(FillArrived(fill=fill))

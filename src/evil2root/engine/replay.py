@@ -10,6 +10,7 @@ from datetime import datetime
 
 import polars as pl
 
+from evil2root.domain.book.charges import Charge
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import Order, OrderState
 from evil2root.domain.book.portfolio import EquityPoint
@@ -22,6 +23,7 @@ from evil2root.domain.execution.venue import Dropped, Phase, VenueAccount
 from evil2root.domain.kernel import actions as do
 from evil2root.domain.kernel.events import (
     BarsClosed,
+    ChargeArrived,
     Deposited,
     Event,
     FillArrived,
@@ -36,6 +38,7 @@ from evil2root.domain.kernel.step import step
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.risk.recent import Recent
 from evil2root.engine.aligned import Aligned
+from evil2root.engine.conditions import conditions
 from evil2root.engine.observe import evidence_series
 
 
@@ -95,8 +98,8 @@ def backtest(  # noqa: PLR0913 - a run and who listens to it
         msg = f"No bars of {', '.join(policy.instruments)} are left to decide on."
         raise ValueError(msg)
     first = min(one[0].bar.opened_at for one in series if one)
-    book = _Book(policy, cash=cash, at=first, keep=keep)
     aligned = Aligned(frames, symbols=tuple(policy.instruments), interval=policy.interval)
+    book = _Book(policy, cash=cash, at=first, keep=keep)
     for group in groups(series):
         book.play(group, aligned.recent(group[0].bar.closed_at))
         progress(book.run.bars, total)
@@ -107,7 +110,12 @@ class _Book:
     """The kernel and the venue at work on one run."""
 
     def __init__(
-        self, policy: Policy, *, cash: Money, at: datetime, keep: Callable[[Decision], None] | None = None
+        self,
+        policy: Policy,
+        *,
+        cash: Money,
+        at: datetime,
+        keep: Callable[[Decision], None] | None = None,
     ) -> None:
         self.policy = policy
         self.keep = keep
@@ -120,7 +128,7 @@ class _Book:
         """Work through the bars that close together."""
         bars = {e.bar.symbol: e.bar for e in group}
         opened, closed = min(b.opened_at for b in bars.values()), group[0].bar.closed_at
-        if self.account.working:
+        if not self.account.idle:
             self._phase(Phase.EXITS, bars, opened)
         if self.run.state.awaiting:
             self.turn(SessionOpened(at=opened, opens={s: b.open for s, b in bars.items()}))
@@ -131,11 +139,20 @@ class _Book:
         self.run.bars += len(group)
 
     def _phase(self, phase: Phase, bars: Mapping[str, Bar], at: datetime) -> None:
-        self.account, happened = venue.play(self.account, phase, bars, self.terms, rates=self.run.state.portfolio.rates)
+        self.account, happened = venue.play(
+            self.account,
+            phase,
+            bars,
+            self.terms,
+            rates=self.run.state.portfolio.rates,
+            seen=conditions(self.run.state.recent, self.run.state, self.policy),
+        )
         for event in happened:
             match event:
                 case Fill():
                     self.turn(FillArrived(fill=event))
+                case Charge():
+                    self.turn(ChargeArrived(charge=event, at=event.at))
                 case Dropped():
                     self.turn(
                         OrderAnswered(client_order_id=event.client_order_id, state=OrderState.CANCELED, why=event.why,
@@ -159,6 +176,10 @@ class _Book:
         match action:
             case do.Submit(approved=approved):
                 order = approved.order
+                if not order.is_guard and self.policy.costs.rejects(order.client_order_id):
+                    return OrderAnswered(
+                        client_order_id=order.client_order_id, state=OrderState.REJECTED, why=venue.DRILL, at=at
+                    )
                 self.account = venue.accepted(self.account, order)
                 return OrderAnswered(client_order_id=order.client_order_id, state=OrderState.ACCEPTED, why="", at=at)
             case do.Cancel(order=order):

@@ -103,7 +103,7 @@ def _css() -> str:
 def _sub(sheet: Sheet) -> str:
     count = len(sheet.symbols)
     named = ", ".join(sheet.symbols) if count <= 6 else f"{count} symbols"
-    costs = f"{pct(float(sheet.costs.fee_frac))} fee and {num(sheet.costs.slippage_bps, 1)} bps slippage a side"
+    costs = figures.cost_words(sheet.costs)
     return f"{sheet.strategy} on {named}, {sheet.interval} bars, {day(sheet.start)} to {day(sheet.end)}, {costs}"
 
 

@@ -88,7 +88,8 @@ async def perform(asked: Asked, progress: Callable[[int, int], None]) -> Done:
     except ValueError as problem:
         raise Failure(str(problem)) from problem
     seconds = time.perf_counter() - began
-    performance = measure(run.points, trades=run.trades, fills=run.fills)
+    open_borrow = sum((p.borrow for p in run.state.portfolio.positions.values()), ZERO)
+    performance = measure(run.points, trades=run.trades, fills=run.fills, borrow=Money(open_borrow))
     origin = "; ".join(dict.fromkeys(history.origin for history in histories.values()))
     return Done(
         policy=policy, options=options, run=run, performance=performance, start=run.points[0].at, end=run.points[-1].at,
@@ -181,6 +182,7 @@ def as_json(done: Done) -> dict[str, Any]:
         "decisions": {outcome.value: n for outcome, n in run.outcomes.items() if n},
         "fees": sum((f.fee for f in run.fills), ZERO),
         "slippage": sum((f.slippage for f in run.fills), ZERO),
+        "borrow": done.performance.paid.borrow if done.performance.paid is not None else ZERO,
         "parked": len(run.parked),
         "stopped": None if state.carry.breaker.lets_in else {
             "at": state.carry.breaker.at, "reason": state.carry.breaker.reason, "ends": state.carry.breaker.ends,

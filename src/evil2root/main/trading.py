@@ -34,7 +34,7 @@ from evil2root.engine.live import Engine, Ports
 from evil2root.engine.outside import Remote
 from evil2root.engine.trading_desk import Facts, TradingDesk
 from evil2root.main.database import Database
-from evil2root.main.venues import account_of, remote_broker
+from evil2root.main.venues import account_of, currency_of, remote_broker
 from evil2root.settings import Settings, describe
 
 
@@ -55,7 +55,7 @@ def policy_of(settings: Settings, symbols: Sequence[str], *, strategy: str | Non
     name = strategy or settings.strategy
     return make_policy(
         name, {**settings.policy_options(name), **(options or {})}, account=account or account_of(settings),
-        currency=settings.paper.currency, interval=settings.interval,
+        currency=currency_of(settings, symbols), interval=settings.interval,
         instruments={symbol: instrument_for(symbol) for symbol in symbols},
         rates=[symbol for symbol in settings.rates if symbol not in settings.watchlist],
     )  # fmt: skip

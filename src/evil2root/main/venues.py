@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.execution.remote import RemoteBroker
 from evil2root.settings import Settings, SettingsProblem
 
@@ -12,6 +13,13 @@ def account_of(settings: Settings) -> str:
     """Name the account: paper and real ones live side by side in one database, and never mix."""
     name = settings.broker.replace(":", "-")
     return f"{name}-live" if settings.mode == "live" else name
+
+
+def currency_of(settings: Settings, symbols: Sequence[str]) -> str:
+    """Name the currency of the account's cash: at an exchange, what the pairs are quoted in."""
+    if settings.broker.startswith("ccxt:") and symbols:
+        return instrument_for(symbols[0]).currency
+    return settings.paper.currency
 
 
 def remote_broker(settings: Settings, *, symbols: Sequence[str]) -> RemoteBroker | None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from evil2root.domain.decision.factors import Challenge
 from evil2root.domain.decision.strategies.fusion import ENTRY_THRESHOLD
-from evil2root.domain.execution.costs import Costs
+from evil2root.domain.execution.costs import Costs, Slippage
 from evil2root.domain.execution.exits import Exits, TrailKind
 from evil2root.domain.kernel.profiles import ANSWER_WITHIN
 from evil2root.domain.risk.limits import Limits
@@ -61,6 +61,9 @@ class PaperSettings(Block):
 
     cash: PaidIn = Decimal(100_000)
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    latency_ms: Annotated[int, Field(ge=0, le=86_400_000)] = 0
+    reject_frac: Frac = _COSTS.reject_frac
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = _COSTS.seed
 
 
 class RiskSettings(Block):
@@ -125,6 +128,14 @@ class CostsSettings(Block):
     fee_minimum: Amount = _COSTS.fee_minimum
     slippage_bps: Annotated[Decimal, Field(ge=0, le=10_000)] = _COSTS.slippage_bps
     volume_share_frac: FracOrNone = _COSTS.volume_share_frac
+    fee_equity_frac: FracOrNone = _COSTS.fee_equity_frac
+    fee_crypto_frac: FracOrNone = _COSTS.fee_crypto_frac
+    fee_fx_frac: FracOrNone = _COSTS.fee_fx_frac
+    fee_per_share: Amount = _COSTS.fee_per_share
+    slippage: Slippage = _COSTS.slippage
+    spread_bps: Annotated[Decimal, Field(ge=0, le=10_000)] = _COSTS.spread_bps
+    impact_k: Annotated[Decimal, Field(ge=0, le=100)] = _COSTS.impact_k
+    borrow_frac: Annotated[Decimal, Field(ge=0, le=10)] = _COSTS.borrow_frac
 
 
 class ValidationSettings(Block):

@@ -33,7 +33,7 @@ OPTION_NAMES = {
 }
 """Where an option of a strategy is called otherwise than the last part of its setting."""
 
-OPTION_BLOCKS = ("risk", "execution", "costs", "validation", "signals")
+OPTION_BLOCKS = ("risk", "execution", "costs", "paper", "validation", "signals")
 
 
 def _strategy(name: str) -> str:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from evil2root.domain.book.charges import Charge
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import OrderKind
 from evil2root.domain.core.money import Price
@@ -16,15 +17,15 @@ from tests.builders import FREE, a_bar, a_stop, a_target, an_account, an_order, 
 
 def whole_bar(
     account: VenueAccount, *bars: Bar, rules: Terms | None = None
-) -> tuple[VenueAccount, list[Fill | Dropped]]:
-    happened: list[Fill | Dropped] = []
+) -> tuple[VenueAccount, list[Fill | Dropped | Charge]]:
+    happened: list[Fill | Dropped | Charge] = []
     for phase in Phase:
         account, events = play(account, phase, {bar.symbol: bar for bar in bars}, rules or terms())
         happened += events
     return account, happened
 
 
-def prices(happened: list[Fill | Dropped]) -> list[float]:
+def prices(happened: list[Fill | Dropped | Charge]) -> list[float]:
     return [float(event.price) for event in happened if isinstance(event, Fill)]
 
 

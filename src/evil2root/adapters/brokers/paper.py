@@ -10,12 +10,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from evil2root.domain.book.charges import Charge
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import Order, OrderState
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.money import Money
 from evil2root.domain.execution import venue
 from evil2root.domain.execution.broker import Answer, Books
+from evil2root.domain.execution.costs import Conditions
 from evil2root.domain.execution.venue import Dropped, Phase, Terms, VenueAccount
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.risk.gate import Approved
@@ -57,9 +59,15 @@ class PaperBroker:
     async def submit(self, approved: Approved) -> Answer:
         """Take the order; a second time it is only acknowledged."""
         order = approved.order
+        if not order.is_guard and self._terms.costs.rejects(order.client_order_id):
+            return self._answer(order, OrderState.REJECTED, venue.DRILL)
         async with self._turn:
             await self._keep(venue.accepted(self._account, order))
         return self._answer(order, OrderState.ACCEPTED, "")
+
+    async def charges(self) -> tuple[Charge, ...]:
+        """Return the last charge of each symbol."""
+        return tuple(self._account.charges.values())
 
     async def cancel(self, order: Order) -> Answer:
         """Take the order out; one that is gone already is acknowledged as canceled."""
@@ -83,19 +91,25 @@ class PaperBroker:
         return await self._store.fills_since(self._account.account, known)
 
     async def play(
-        self, phase: Phase, bars: Mapping[str, Bar], at: datetime, *, rates: Mapping[str, Decimal] = venue.NO_RATES
-    ) -> tuple[Fill | Answer, ...]:
+        self,
+        phase: Phase,
+        bars: Mapping[str, Bar],
+        at: datetime,
+        *,
+        rates: Mapping[str, Decimal] = venue.NO_RATES,
+        seen: Mapping[str, Conditions] = venue.NO_CONDITIONS,
+    ) -> tuple[Fill | Answer | Charge, ...]:
         """Play a phase of the bars that close at `at`. What was played before stays as it was."""
         async with self._turn:
             done = self._played is not None and (at, RANK[phase]) <= self._played
-            if done or not self._account.working:
+            if done or self._account.idle:
                 return ()
-            account, happened = venue.play(self._account, phase, bars, self._terms, rates=rates)
+            account, happened = venue.play(self._account, phase, bars, self._terms, rates=rates, seen=seen)
             if happened:
                 fills = tuple(e for e in happened if isinstance(e, Fill))
                 await self._keep(account, played=(at, phase), fills=fills)
         moment = min(b.opened_at for b in bars.values()) if phase is not Phase.INSIDE else at
-        return tuple(e if isinstance(e, Fill) else _dropped(e, moment) for e in happened)
+        return tuple(_dropped(e, moment) if isinstance(e, Dropped) else e for e in happened)
 
     async def _keep(
         self, account: VenueAccount, *, played: tuple[datetime, Phase] | None = None, fills: Sequence[Fill] = ()

@@ -29,6 +29,8 @@ LEDGER = (
         breach="""
             SELECT e.transaction_id || ' line ' || e.line AS row, e.ref FROM ledger_entries e
             WHERE e.ref NOT LIKE 'fill:%' AND e.ref NOT LIKE 'deposit:%' AND e.ref NOT LIKE 'adjust:%'
+                AND e.ref NOT LIKE 'borrow:%'
+                OR e.ref LIKE 'borrow:%' AND (e.account NOT IN ('cash', 'borrow') OR (e.account = 'cash') <> (e.amount < 0))
                 OR e.ref LIKE 'deposit:%' AND e.account NOT IN ('cash', 'capital')
                 OR e.ref LIKE 'adjust:%' AND e.account = 'cash' AND NOT EXISTS (
                     SELECT FROM ledger_entries c WHERE (c.book, c.transaction_id) = (e.book, e.transaction_id)
@@ -40,7 +42,7 @@ LEDGER = (
                 )
             ORDER BY e.at, 1 LIMIT 1
         """,
-        says="{ref} is no fill that was kept, no deposit and no adjustment: nothing else may move money or units.",
+        says="{ref} is no fill that was kept, no deposit, no borrow of a short and no adjustment: nothing else may move money or units.",
     ),
     Rule(
         table="ledger_entries",

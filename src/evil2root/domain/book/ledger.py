@@ -4,7 +4,7 @@ Every transaction sums to zero in every unit. Account names:
 `cash` what the account can spend, `position:SYMBOL` units held, `trading:SYMBOL` the other side of every exchange
 (its balance in currency is minus the cost of what is held plus what trading earned), `fees` what venues took,
 `capital` what the owner put in,
-`conversion` the other side of every exchange of one currency for another.
+`borrow` what lending the units of shorts cost, `conversion` the other side of every exchange of one currency for another.
 """
 
 from collections import defaultdict
@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from evil2root.domain.book.charges import Charge
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.core.ids import transaction_id
 from evil2root.domain.core.instrument import Instrument
 from evil2root.domain.core.money import ZERO, Money
 
-CASH, FEES, CAPITAL, CONVERSION = "cash", "fees", "capital", "conversion"
+CASH, FEES, CAPITAL, CONVERSION, BORROW = "cash", "fees", "capital", "conversion", "borrow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Entry:
     amount: Decimal
     at: datetime
     ref: str
-    """What it books: `fill:VENUE:ACCOUNT:EXECUTION`, `deposit:N`."""
+    """What it books: `fill:VENUE:ACCOUNT:EXECUTION`, `borrow:VENUE:ACCOUNT:SYMBOL:DAY`, `deposit:N`."""
 
 
 def deposit(amount: Money, *, currency: str, at: datetime, ref: str) -> tuple[Entry, ...]:
@@ -73,6 +74,11 @@ def of_fill(fill: Fill, *, currency: str, instrument: Instrument) -> tuple[Entry
     if fill.fee:
         lines += [(CASH, currency, -fill.fee), (FEES, currency, fill.fee)]
     return _entries(f"fill:{fill.venue}:{fill.account}:{fill.execution_id}", fill.at, lines)
+
+
+def of_charge(charge: Charge, *, currency: str) -> tuple[Entry, ...]:
+    """Book what lending the units of a short cost."""
+    return _entries(charge.ref, charge.at, ((CASH, currency, -charge.amount), (BORROW, currency, charge.amount)))
 
 
 def _exchanged(

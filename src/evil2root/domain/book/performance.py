@@ -13,7 +13,7 @@ import numpy as np
 
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.portfolio import EquityPoint
-from evil2root.domain.book.positions import Trade
+from evil2root.domain.book.positions import NO_MONEY, Trade
 from evil2root.domain.core.money import ZERO, Money
 from evil2root.domain.numerics.curves import GROWTH_FROM, YEAR, Curve, beta_alpha, measure_curve, returns
 
@@ -54,10 +54,12 @@ class Paid:
     fees: Money
     slippage: Money
     """Against the undisturbed prices, never negative."""
+    borrow: Money
+    """What lending the units of shorts cost."""
     traded: Money
     """Sum of the notional of every fill, buys and sales."""
     share_of_gross_frac: float | None
-    """costs / (change of equity + costs), costs being fees and slippage: how much of what the trading earned before
+    """costs / (change of equity + costs), costs being fees, slippage and borrow: how much of what the trading earned before
     costs went to them. Above 1 when costs ate more than it earned; none when it earned nothing before costs."""
     turnover_a_year: float | None
     """traded / mean equity / years, from 30 days on: 2 means that the whole account was bought and sold once a year."""
@@ -83,8 +85,16 @@ class Performance:
     """None when the fills were not at hand."""
 
 
-def measure(points: Sequence[EquityPoint], *, trades: Sequence[Trade], fills: Sequence[Fill] | None) -> Performance:
+def measure(
+    points: Sequence[EquityPoint],
+    *,
+    trades: Sequence[Trade],
+    fills: Sequence[Fill] | None,
+    borrow: Money = NO_MONEY,
+) -> Performance:
     """Measure an account by its equity points, oldest first, and the trades and fills of the same time.
+
+    `borrow` is that of positions that are still open; that of closed ones is in their trades.
 
     Money put in or taken out between two points would count as a result. A thinned curve hides what happened between
     the points that were kept.
@@ -101,7 +111,7 @@ def measure(points: Sequence[EquityPoint], *, trades: Sequence[Trade], fills: Se
         time_in_market_frac=sum(p.gross > 0 for p in points) / len(points) if points else None,
         exposure_mean_frac=float(sum((p.gross / p.equity for p in solvent), ZERO)) / len(solvent) if solvent else None,
         trades=round_trips(trades),
-        paid=None if fills is None else _paid(points, fills),
+        paid=None if fills is None else _paid(points, fills, sum((t.borrow for t in trades), borrow)),
     )
 
 
@@ -133,16 +143,17 @@ def _mean(amounts: Sequence[Decimal]) -> Money | None:
     return Money(sum(amounts, ZERO) / len(amounts)) if amounts else None
 
 
-def _paid(points: Sequence[EquityPoint], fills: Sequence[Fill]) -> Paid:
+def _paid(points: Sequence[EquityPoint], fills: Sequence[Fill], borrow: Decimal) -> Paid:
     fees = sum((fill.fee for fill in fills), ZERO)
     slippage = sum((fill.slippage for fill in fills), ZERO)
     traded = sum((fill.notional for fill in fills), ZERO)
-    costs = fees + slippage
+    costs = fees + slippage + borrow
     gross = points[-1].equity - points[0].equity + costs if points else ZERO
     return Paid(
         fills=len(fills),
         fees=Money(fees),
         slippage=Money(slippage),
+        borrow=Money(borrow),
         traded=Money(traded),
         share_of_gross_frac=float(costs / gross) if gross > 0 else None,
         turnover_a_year=_turnover(points, traded),

@@ -6,8 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from evil2root.domain.book.charges import Charge
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import Order, OrderState
+from evil2root.domain.execution.costs import Conditions
 from evil2root.domain.execution.venue import Phase
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.risk.gate import Approved
@@ -46,6 +48,10 @@ class Broker(Protocol):
     async def cancel(self, order: Order) -> Answer: ...
     async def amend(self, order: Order) -> None: ...
     async def books(self) -> Books: ...
+    async def charges(self) -> tuple[Charge, ...]:
+        """Return the last charge of each symbol, for whoever may have lost it."""
+        ...
+
     async def fills_since(self, known: Sequence[str]) -> tuple[Fill, ...]:
         """Return the fills whose execution ids are not in `known`, oldest first."""
         ...
@@ -55,5 +61,11 @@ class SimulatedVenue(Protocol):
     """A broker that fills orders on bars it is shown. Showing the same phase of a bar again does nothing."""
 
     async def play(
-        self, phase: Phase, bars: Mapping[str, Bar], at: datetime, *, rates: Mapping[str, Decimal]
-    ) -> tuple[Fill | Answer, ...]: ...
+        self,
+        phase: Phase,
+        bars: Mapping[str, Bar],
+        at: datetime,
+        *,
+        rates: Mapping[str, Decimal],
+        seen: Mapping[str, Conditions],
+    ) -> tuple[Fill | Answer | Charge, ...]: ...

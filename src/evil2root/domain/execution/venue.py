@@ -6,18 +6,19 @@ open, `inside` for the rest. What a rule leaves open is settled in favour of the
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
+from evil2root.domain.book.charges import Charge
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import Leg, Order, OrderKind
 from evil2root.domain.core.ids import execution_id
 from evil2root.domain.core.instrument import Instrument
 from evil2root.domain.core.money import ONE, ZERO, Money, Price, Quantity, exact
 from evil2root.domain.core.side import Side
-from evil2root.domain.execution.costs import Costs
+from evil2root.domain.execution.costs import Conditions, Costs
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.numerics import levels
 
@@ -25,6 +26,9 @@ LAST_MOMENT = timedelta(seconds=1)
 """Fills inside a bar are stamped this long before its close: some moment of the bar, after its open."""
 
 
+DRILL = "rejected by chance, as the settings ask (reject_frac)"
+
+NO_CONDITIONS: Mapping[str, Conditions] = MappingProxyType({})
 NO_RATES: Mapping[str, Decimal] = MappingProxyType({})
 
 
@@ -68,6 +72,16 @@ class VenueAccount:
     taken: Mapping[str, tuple[str, Decimal]] = field(default_factory=dict)
     """By symbol: the bar (opening time) and how much of its volume we took."""
 
+    lent_on: Mapping[str, date] = field(default_factory=dict)
+    """By symbol that is short: the day up to which its borrow was charged, at first the day it was sold."""
+    charges: Mapping[str, Charge] = field(default_factory=dict)
+    """The last charge of each symbol: whoever lost the news can be told again."""
+
+    @property
+    def idle(self) -> bool:
+        """Can nothing happen to it? No order works and no unit is lent."""
+        return not self.working and not any(held < 0 for held in self.positions.values())
+
     def held(self, symbol: str) -> Decimal:
         """Signed units held."""
         return self.positions.get(symbol, ZERO)
@@ -96,30 +110,65 @@ def amended(account: VenueAccount, order: Order) -> VenueAccount:
     return replace(account, working={**account.working, order.client_order_id: changed})
 
 
-def play(
+def play(  # noqa: PLR0913 - the account, the moment, the rules, and what was known before
     account: VenueAccount,
     phase: Phase,
     bars: Mapping[str, Bar],
     terms: Terms,
     *,
     rates: Mapping[str, Decimal] = NO_RATES,
-) -> tuple[VenueAccount, tuple[Fill | Dropped, ...]]:
+    seen: Mapping[str, Conditions] = NO_CONDITIONS,
+) -> tuple[VenueAccount, tuple[Fill | Dropped | Charge, ...]]:
     """Play one phase of the bars that close together; returns the account after it and what happened, in order.
 
-    `rates` tell the account's currency for a price of 1, by symbol that is quoted in another.
+    `rates` tell the account's currency for a price of 1, by symbol that is quoted in another; `seen`
+    how symbols traded up to the bar before.
     """
-    happened: list[Fill | Dropped] = []
+    happened: list[Fill | Dropped | Charge] = []
+    if phase is Phase.EXITS:
+        account, charges = _lent(account, bars, terms, rates)
+        happened += charges
+    late = terms.costs.latency
     for order in _sequence(account, phase):
         bar = bars.get(order.symbol)
         if bar is None or (order.live_from is not None and bar.opened_at < order.live_from):
+            continue
+        if late and not order.is_guard and bar.opened_at < order.created_at + late:
             continue
         price = _price(order, bar, phase, terms)
         rate = rates.get(order.symbol) if order.symbol in terms.foreign else ONE
         if price is None or rate is None:
             continue
-        account, events = _execute(account, order, price, bar, phase, terms, rate)
+        account, events = _execute(account, order, price, bar, phase, terms, rate, seen.get(order.symbol))
         happened += events
     return account, tuple(happened)
+
+
+def _lent(
+    account: VenueAccount, bars: Mapping[str, Bar], terms: Terms, rates: Mapping[str, Decimal]
+) -> tuple[VenueAccount, list[Charge]]:
+    """Charge shorts for the days that began since they were charged last, at the open of the first bar of a day."""
+    charges: list[Charge] = []
+    if not terms.costs.borrow_frac:
+        return account, charges
+    for symbol, bar in bars.items():
+        held, since = account.held(symbol), account.lent_on.get(symbol)
+        rate = rates.get(symbol) if symbol in terms.foreign else ONE
+        today = bar.opened_at.date()
+        if held >= 0 or since is None or rate is None or today <= since:
+            continue
+        value = -held * exact(bar.open, what="A bar's price") * rate
+        days = (today - since).days
+        charge = Charge(
+            symbol=symbol, amount=terms.costs.borrow(value, days=days), days=days, at=bar.opened_at,
+            ref=f"borrow:{terms.venue}:{account.account}:{symbol}:{today.isoformat()}",
+        )  # fmt: skip
+        charges.append(charge)
+        account = replace(
+            account, cash=Money(account.cash - charge.amount), lent_on={**account.lent_on, symbol: today},
+            charges={**account.charges, symbol: charge},
+        )  # fmt: skip
+    return account, charges
 
 
 def _sequence(account: VenueAccount, phase: Phase) -> list[Order]:
@@ -182,11 +231,10 @@ def _execute(  # noqa: PLR0913 - the venue, the order, the price, the bar and it
     phase: Phase,
     terms: Terms,
     rate: Decimal,
+    seen: Conditions | None,
 ) -> tuple[VenueAccount, list[Fill | Dropped]]:
     instrument = terms.instruments[order.symbol]
     takes = order.kind not in (OrderKind.LIMIT, OrderKind.TARGET)
-    slipped = terms.costs.slipped(raw, sign=order.side.sign) if takes else raw
-    price = instrument.worse(slipped, side=order.side) if takes else Price(slipped)
     wanted = order.left
     held = account.held(order.symbol)
     if order.reduce_only:
@@ -196,10 +244,13 @@ def _execute(  # noqa: PLR0913 - the venue, the order, the price, the bar and it
                 Dropped(client_order_id=order.client_order_id, why="nothing left to close")
             ]
         wanted = Quantity(min(wanted, room))
-    quantity = min(wanted, _volume_left(account, bar, instrument, terms.costs))
+    costs, kind = terms.costs, instrument.asset_class
+    quantity = min(wanted, _volume_left(account, bar, instrument, costs))
+    slipped = costs.slipped(raw, sign=order.side.sign, quantity=quantity, seen=seen) if takes else raw
+    price = instrument.worse(slipped, side=order.side) if takes else Price(slipped)
     why = ""
     if order.side is Side.BUY and not order.reduce_only:
-        affordable = instrument.quantity(account.cash / (price * rate * (1 + terms.costs.fee_frac)))
+        affordable = instrument.quantity(account.cash / (price * rate * (1 + costs.rate(kind)) + costs.per_unit(kind)))
         if affordable < quantity:
             quantity, why = affordable, f"the cash {account.cash} buys {affordable} at {price}"
     quantity = instrument.quantity(Decimal(quantity))
@@ -210,7 +261,8 @@ def _execute(  # noqa: PLR0913 - the venue, the order, the price, the bar and it
     fill = Fill(
         venue=terms.venue, account=account.account, symbol=order.symbol, side=order.side, quantity=quantity,
         execution_id=execution_id(client_order_id=order.client_order_id, bar=bar.opened_at, part=_PARTS[phase]),
-        client_order_id=order.client_order_id, price=price, fee=terms.costs.fee(quantity * price * rate), rate=rate,
+        client_order_id=order.client_order_id, price=price, rate=rate,
+        fee=costs.fee(quantity * price * rate, quantity=quantity, kind=kind),
         at=bar.opened_at if phase is not Phase.INSIDE else max(bar.opened_at, bar.closed_at - LAST_MOMENT),
         slippage=Money(abs(price - raw) * quantity * rate),
     )  # fmt: skip
@@ -252,5 +304,13 @@ def _booked(account: VenueAccount, order: Order, fill: Fill, bar: Bar) -> VenueA
         cash=Money(account.cash + fill.cash),
         positions={s: q for s, q in positions.items() if q != 0},
         working=working,
+        lent_on=_lending(account, fill, positions[fill.symbol]),
         taken={**account.taken, fill.symbol: (bar.opened_at.isoformat(), so_far + fill.quantity)},
     )
+
+
+def _lending(account: VenueAccount, fill: Fill, held: Decimal) -> Mapping[str, date]:
+    """Return since when units are lent, after a fill that leaves `held`."""
+    if held < 0 <= account.held(fill.symbol):
+        return {**account.lent_on, fill.symbol: fill.at.date()}
+    return {s: day for s, day in account.lent_on.items() if s != fill.symbol or held < 0}

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from evil2root.domain.book.charges import Charge
 from evil2root.domain.book.external import External
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import Order, OrderState
@@ -78,6 +79,14 @@ class FillArrived:
     """Its order, when that is closed already."""
     booked: Fill | None = None
     """What was booked under its execution id before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeArrived:
+    """The venue charged the borrow of a short. Told again, it changes nothing."""
+
+    charge: Charge
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +241,7 @@ Event = (
     | VerdictArrived
     | OrderAnswered
     | FillArrived
+    | ChargeArrived
     | OddArrived
     | OrderAdopted
     | ExternalSeen

@@ -50,21 +50,26 @@ def exposure_of(turn: Turn, decision: Decision, *, at_open: bool) -> Exposure:
     state, policy, symbol = turn.state, turn.policy, decision.symbol
     carry, costs, limits = state.carry, policy.costs, policy.limits
     burden = burden_of(state)
-    slippage = costs.slippage_bps / 10_000
+    slippage = costs.moved_frac(ZERO, None)
     equity = state.portfolio.cash + burden.owned
     held = state.portfolio.positions.get(symbol)
     instrument = policy.instruments[symbol]
+    rate = policy.rate(symbol, state.portfolio.marks)
+    fee = costs.rate(instrument.asset_class)
+    per_unit = costs.per_unit(instrument.asset_class)
+    if per_unit and rate:
+        fee += per_unit / (exact(decision.bar.close, what="The close") * rate)
     side = decision.proposal.side if decision.proposal is not None else Side.BUY
     return Exposure(
         equity=carry.equity,
         cash=state.portfolio.cash,
-        cash_in_flight=burden.buying * (1 + costs.fee_frac + slippage),
+        cash_in_flight=burden.buying * (1 + fee + slippage),
         gross=sum(burden.gross.values(), ZERO),
         symbol=burden.gross.get(symbol, ZERO),
         positions=len(state.portfolio.positions.keys() | burden.entering.keys()),
         day_loss_frac=max(ZERO, 1 - equity / carry.day_equity) if carry.day_equity > 0 else ZERO,
         day_volume=exact(decision.bar.volume, what="Volume") if instrument.has_volume else None,
-        fee_frac=costs.fee_frac,
+        fee_frac=fee,
         slippage_frac=slippage,
         asked_at_open=at_open,
         capital=carry.capital,
@@ -79,7 +84,7 @@ def exposure_of(turn: Turn, decision: Decision, *, at_open: bool) -> Exposure:
         volatility=_volatility(state.recent, decision, policy),
         parity_share=_parity(state.recent, decision, policy),
         win=_win(decision, side),
-        rate=policy.rate(symbol, state.portfolio.marks),
+        rate=rate,
         pace=_pace(carry.risk, decision, side, turn.at, carry.equity),
     )
 

@@ -11,9 +11,9 @@ from evil2root.domain.book.protection import Protect
 from evil2root.domain.core.money import ZERO, Money, Price, Quantity
 from evil2root.domain.core.side import Side
 from evil2root.domain.kernel.actions import KeepEntries, KeepFill, KeepOrder, KeepPosition, KeepTrade
-from evil2root.domain.kernel.events import FillArrived
+from evil2root.domain.kernel.events import ChargeArrived, FillArrived
 from evil2root.domain.kernel.freezing import freeze, set_aside
-from evil2root.domain.kernel.guarding import guard_position, note_bare, resize
+from evil2root.domain.kernel.guarding import guard_position, note_bare, put_position, resize
 from evil2root.domain.kernel.leaving import cancel, is_leaving, release
 from evil2root.domain.kernel.state import Turn
 from evil2root.domain.numerics import levels
@@ -47,6 +47,19 @@ def fill_arrived(turn: Turn, event: FillArrived) -> None:
             key=_key(fill), symbol=order.symbol,
         )  # fmt: skip
     _book(turn, filled, fill)
+
+
+def charge_arrived(turn: Turn, event: ChargeArrived) -> None:
+    """Book the borrow of a short once: out of cash, and into what the position has cost."""
+    charge, carry, portfolio = event.charge, turn.state.carry, turn.state.portfolio
+    if carry.charged.get(charge.symbol) == charge.ref:
+        return
+    turn.carry(charged={**carry.charged, charge.symbol: charge.ref})
+    turn.state = replace(turn.state, portfolio=replace(portfolio, cash=Money(portfolio.cash - charge.amount)))
+    turn.do(KeepEntries(entries=ledger.of_charge(charge, currency=turn.policy.currency)))
+    position = portfolio.positions.get(charge.symbol)
+    if position is not None:
+        put_position(turn, replace(position, borrow=Money(position.borrow + charge.amount)))
 
 
 def _says_the_same(booked: Fill, told: Fill) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from evil2root.domain.decision.factors import Challenge
 from evil2root.domain.decision.strategies.fusion import ENTRY_THRESHOLD
-from evil2root.domain.execution.costs import Costs
+from evil2root.domain.execution.costs import Costs, Slippage
 from evil2root.domain.execution.exits import Exits, TrailKind
 from evil2root.domain.risk.limits import ALWAYS_ON, BOUNDS, Limits
 from evil2root.domain.risk.methods import Kelly, RiskAtStop, VolatilityTarget
@@ -177,6 +177,18 @@ _PRICES = _word("prices", "adjusted", ("adjusted", "raw"), "prices adjusted for 
 def _cost_options(costs: Costs) -> tuple[Option, ...]:
     return (
         _number("fee", costs.fee_frac, "0", "1", "fee of each side as a share of the notional; 0.001 is 0.1 %"),
+        *(
+            _number(f"fee_{kind}_frac", None, "0", "1", f"the same for {kind}; none takes fee", optional=True)
+            for kind in ("equity", "crypto", "fx")
+        ),
+        _number("fee_per_share", costs.fee_per_share, "0", "1000000", "fee added for each share, in the account's currency"),
+        _word("slippage", costs.slippage.value, tuple(kind.value for kind in Slippage), "by what fills that take liquidity move"),
+        _number("spread_bps", costs.spread_bps, "0", "10000", "the whole spread; fills move by half of it (slippage=half_spread)"),
+        _number("impact_k", costs.impact_k, "0", "100", "times volatility and root of the share of volume (slippage=impact)"),
+        _number("borrow_frac", costs.borrow_frac, "0", "10", "borrow of shorts a year, as a share of their value"),
+        _count("latency_ms", 0, 0, 86_400_000, "milliseconds an order is on its way; it acts from the first open after"),
+        _number("reject_frac", costs.reject_frac, "0", "1", "share of orders that are rejected, for drills; guards never are"),
+        _count("seed", costs.seed, 0, 2**31 - 1, "decides, with the order's id, which orders are rejected"),
         _number("fee_minimum", costs.fee_minimum, "0", "1000000", "least fee of a fill, in the account's currency"),
         _number("slippage_bps", costs.slippage_bps, "0", "10000", "how far fills that take liquidity move against us"),
         _number("fill_volume_frac", costs.volume_share_frac, "0", "1", "share of a bar's volume that fills may take", optional=True),

@@ -15,7 +15,7 @@ from evil2root.domain.decision.strategies.fusion import Fusion
 from evil2root.domain.decision.strategies.plain import BuyHold, Metronome
 from evil2root.domain.decision.strategies.sma_cross import SmaCross
 from evil2root.domain.decision.strategies.strategy import Strategy
-from evil2root.domain.execution.costs import Costs
+from evil2root.domain.execution.costs import Costs, Slippage
 from evil2root.domain.execution.exits import Exits, TrailKind
 from evil2root.domain.kernel.options import ANSWER_WITHIN, OPTIONS, Option, canonical, parsed
 from evil2root.domain.kernel.policy import Policy
@@ -220,6 +220,17 @@ def _costs(values: Mapping[str, Any]) -> Costs:
         fee_minimum=values["fee_minimum"],
         slippage_bps=values["slippage_bps"],
         volume_share_frac=values["fill_volume_frac"],
+        fee_equity_frac=values["fee_equity_frac"],
+        fee_crypto_frac=values["fee_crypto_frac"],
+        fee_fx_frac=values["fee_fx_frac"],
+        fee_per_share=values["fee_per_share"],
+        slippage=Slippage(values["slippage"]),
+        spread_bps=values["spread_bps"],
+        impact_k=values["impact_k"],
+        borrow_frac=values["borrow_frac"],
+        latency=timedelta(milliseconds=values["latency_ms"]),
+        reject_frac=values["reject_frac"],
+        seed=values["seed"],
     )
 
 

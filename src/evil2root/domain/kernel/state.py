@@ -42,6 +42,8 @@ class Carry:
     """Account currency for a price of 1 at the last close, by symbol that is quoted in another currency."""
     first_rates: Mapping[str, Decimal] = field(default_factory=dict)
     """The same at the first close."""
+    charged: Mapping[str, str] = field(default_factory=dict)
+    """The last charge that was booked, by symbol."""
     breaker: Breaker = field(default_factory=Breaker)
     closed_at: datetime | None = None
     """The last close that was worked through: the feed goes on after it."""

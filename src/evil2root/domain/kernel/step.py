@@ -10,6 +10,7 @@ from evil2root.domain.kernel.actions import Action, KeepEntries
 from evil2root.domain.kernel.events import (
     BarsClosed,
     CancelAsked,
+    ChargeArrived,
     CloseAsked,
     Deposited,
     DifferenceSettled,
@@ -54,6 +55,8 @@ def step(  # noqa: C901, PLR0912 - one arm an event
             answers.order_answered(turn, event)
         case FillArrived():
             fills.fill_arrived(turn, event)
+        case ChargeArrived():
+            fills.charge_arrived(turn, event)
         case Restarted():
             answers.restarted(turn)
         case Deposited():
