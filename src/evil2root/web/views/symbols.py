@@ -94,6 +94,8 @@ class SymbolPage:
     next: str
     bars_url: str
     indicators_url: str
+    patterns_url: str
+    levels_url: str
     marks: str
     """JSON for the chart: trades, position, decimals, whether there is volume."""
     summary: str
@@ -170,6 +172,7 @@ async def symbol_page(desk: Desk, symbol: str, interval: Interval) -> SymbolPage
         previous=f"/symbols/{f.path(order[place_at - 1])}" if place_at > 0 else "",
         next=f"/symbols/{f.path(order[place_at + 1])}" if 0 <= place_at < len(order) - 1 else "",
         bars_url=f"{base}/bars?{asked}", indicators_url=f"{base}/indicators?{asked}",
+        patterns_url=f"{base}/patterns?{asked}", levels_url=f"{base}/levels?interval={interval.value}",
         marks=json.dumps(await chart_marks(desk, symbol, closes=closes)),
         summary=_summary(symbol, interval, closes, place),
         has_bars=bool(closes), has_volume=has_volume,

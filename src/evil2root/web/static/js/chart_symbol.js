@@ -1,5 +1,6 @@
 // A symbol's bars with what the bot computes from them, and where it traded.
 import { Band } from "./primitives.js";
+import { drawLevels, drawPatterns, loadShapes, refreshShapes } from "./chart_shapes.js";
 import {
   HistogramSeries, LineSeries, LineStyle, at, base, candles, color, createChart, createSeriesMarkers, json, lastPrice,
   levelLine, quiet,
@@ -14,8 +15,8 @@ const toBar = (b, daily) => ({ time: at(b.opened_at, daily), open: b.open, high:
 
 export async function load(el) {
   const daily = el.dataset.interval === "1d";
-  const [bars, made] = await Promise.all([json(el.dataset.src), json(el.dataset.indicators)]);
-  const data = { daily, bars: bars.items.map((b) => toBar(b, daily)), lines: new Map(), ...JSON.parse(el.dataset.marks) };
+  const [bars, made, shapes] = await Promise.all([json(el.dataset.src), json(el.dataset.indicators), loadShapes(el)]);
+  const data = { daily, shapes, bars: bars.items.map((b) => toBar(b, daily)), lines: new Map(), ...JSON.parse(el.dataset.marks) };
   data.bars.sort((a, b) => (a.time < b.time ? -1 : 1));
   keep(data, made);
   return data;
@@ -30,7 +31,12 @@ function keep(data, made) {
   }
 }
 
-const points = (data, name) => [...(data.lines.get(name) ?? new Map())].map(([time, value]) => ({ time, value })).sort((a, b) => (a.time < b.time ? -1 : 1));
+/** Up to the newest bar shown: in a fast replay the indicators, asked for later, can be ahead of it. */
+function points(data, name) {
+  const last = data.bars.at(-1)?.time;
+  const known = [...(data.lines.get(name) ?? new Map())].filter(([time]) => time <= last);
+  return known.map(([time, value]) => ({ time, value })).sort((a, b) => (a.time < b.time ? -1 : 1));
+}
 
 /** Adds a line for a column; every later point of it follows by `grow`. */
 function lines(chart, data, grow) {
@@ -114,6 +120,8 @@ export function draw(el, data) {
   const price = candles(chart, data.bars, data.precision);
   price.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: data.hasVolume ? 0.14 : 0.06 } });
   let tag = data.bars.length ? lastPrice(price, data.bars.at(-1).close) : null;
+  if (pressed("levels")) drawLevels(price, data);
+  if (pressed("patterns")) drawPatterns(price, data);
   if (pressed("trades")) marks(price, data, narrow);
   oscillators(chart, line, data, grow);
   chart.panes().forEach((p, i) => p.setStretchFactor(i === 0 ? 5.6 : 1));
@@ -145,7 +153,7 @@ export function draw(el, data) {
       if (tag) price.removePriceLine(tag);
       tag = lastPrice(price, data.bars.at(-1).close);
       show(data.bars.at(-1));
-      return changed;
+      return (await refreshShapes(el, data)) || changed;
     },
   };
 }
