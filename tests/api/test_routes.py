@@ -365,8 +365,7 @@ class TestText:
 
 class TestReserved:
     @pytest.mark.parametrize(
-        "path", ["models", "training", "backtests", "reports", "jobs", "alerts",
-                 "symbols/AAPL/forecast", "symbols/AAPL/quality"]
+        "path", ["models", "training", "backtests", "reports", "jobs", "alerts", "symbols/AAPL/forecast"]
     )  # fmt: skip
     async def test_what_is_not_built_is_not_there(self, house: House, path: str) -> None:
         async with house.keyed() as client:

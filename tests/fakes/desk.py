@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import polars as pl
 
+from evil2root.adapters.calendars.exchange import ExchangeCalendars
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import Leg, Order, OrderEvent, OrderState
 from evil2root.domain.book.portfolio import EquityPoint
@@ -25,6 +26,10 @@ from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.domain.kernel.state import Carry, State
 from evil2root.domain.market.bars import Bar
+from evil2root.domain.market.frame import BARS_SCHEMA
+from evil2root.domain.market.history import History
+from evil2root.domain.market.quality import Issue
+from evil2root.domain.market.report import SeriesQuality, series_quality
 from evil2root.domain.risk.limits import Limits
 from evil2root.domain.risk.methods import RiskAtStop
 from evil2root.engine import replay
@@ -102,11 +107,22 @@ class FakeReads:
     audit_lines: tuple[AuditLine, ...] = ()
     parked_lines: tuple[ParkedLine, ...] = ()
     breach: Breach | None = None
+    found_issues: tuple[Issue, ...] = ()
 
     def _check(self, name: str) -> None:
         if name in self.broken:
             msg = f"{name} is broken for this test"
             raise RuntimeError(msg)
+
+    async def quality(self, symbol: str, interval: Interval, *, until: datetime | None) -> SeriesQuality:
+        self._check("quality")
+        frame = self.frames.get(symbol, pl.DataFrame(schema=BARS_SCHEMA))
+        if until is not None:
+            frame = frame.filter(pl.col("closed_at") <= until)
+        stored = frame.select(list(BARS_SCHEMA)).with_columns(factor=pl.lit(1.0))
+        history = History(symbol=symbol, interval=interval, stored=stored, origin="seeded")
+        sessions = ExchangeCalendars().sessions(instrument_for(symbol))
+        return series_quality(history, sessions=sessions, found=self.found_issues)
 
     async def carry(self) -> Carry | None:
         return self.book.run.state.carry

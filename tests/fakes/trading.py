@@ -23,6 +23,7 @@ from evil2root.domain.kernel.journal import JournalUnavailable
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.domain.kernel.state import Carry, State
+from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.sources import BarGroup
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.event_clock import EventClock
@@ -196,7 +197,7 @@ class ListFeed:
 
 async def an_engine(  # noqa: PLR0913 - what a test may want otherwise
     policy: Policy, frames: Mapping[str, pl.DataFrame], books: Books, *, start: datetime, cash: Money,
-    fuse: Fuse | None = None, away: int = 0,
+    fuse: Fuse | None = None, away: int = 0, calendars: Calendars | None = None,
 ) -> Engine:  # fmt: skip
     """An engine over memory, as `main` wires it over PostgreSQL."""
     clock = EventClock(start)
@@ -205,7 +206,7 @@ async def an_engine(  # noqa: PLR0913 - what a test may want otherwise
     feed = ListFeed(frames)
     ports = Ports(
         journal=MemoryJournal(books, fuse, away=away), broker=broker, venue=broker,
-        validator=RulesValidator(policy.challenge), feed=feed, bars=feed, clock=clock,
+        validator=RulesValidator(policy.challenge), feed=feed, bars=feed, clock=clock, calendars=calendars,
     )  # fmt: skip
     opening = Deposited(amount=cash, at=start, ref="deposit:1")
     return Engine(policy=policy, ports=ports, opening=opening, changes=ChangeLog())

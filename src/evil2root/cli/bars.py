@@ -75,8 +75,8 @@ def data_check(
             r["symbol"],
             r["interval"],
             f"{r['bars']:,}",
-            when(r["first"], utc=True),
-            when(r["last"], utc=True),
+            when(r["first"], utc=True) if r["first"] else "none",
+            when(r["last"], utc=True) if r["last"] else "none",
             str(len(r["issues"])),
         )
         for r in found

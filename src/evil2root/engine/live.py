@@ -31,14 +31,15 @@ from evil2root.domain.kernel.events import (
 from evil2root.domain.kernel.journal import Journal
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.market.bars import Bar
-from evil2root.domain.market.sources import BarFeed, BarGroup, BarStore
+from evil2root.domain.market.calendars import Calendars
+from evil2root.domain.market.sources import BarFeed, BarGroup, BarMarks, BarStore
 from evil2root.domain.risk.recent import Recent
 from evil2root.engine.aligned import Aligned
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.conditions import conditions
 from evil2root.engine.desk import Phase as EnginePhase
 from evil2root.engine.differences import Divergence
-from evil2root.engine.observe import bars_of, evidence_at
+from evil2root.engine.observe import Background, bars_of, evidence_at
 from evil2root.engine.outside import COMPARE_EVERY_S, Outside, Remote
 from evil2root.engine.perform import Performer, answered
 from evil2root.engine.recover import compare, recover
@@ -76,6 +77,10 @@ class Ports:
     bars: BarStore
     clock: Clock
     remote: Remote | None = None
+    calendars: Calendars | None = None
+    """Without them decisions have no data passports."""
+    marks: BarMarks | None = None
+    """Who told the bars; without them passports do not say."""
 
 
 class Engine:
@@ -299,14 +304,27 @@ class Engine:
         evidence = []
         for bar in group.bars:
             frame = self._series[bar.symbol] = _with(self._series.get(bar.symbol), bar)
+            background = await self._background(bar)
             evidence.append(
                 await asyncio.to_thread(
-                    evidence_at, self.policy.strategy, frame, symbol=bar.symbol, interval=bar.interval, first_index=0
+                    evidence_at, self.policy.strategy, frame, symbol=bar.symbol, interval=bar.interval, first_index=0,
+                    background=background,
                 )
-            )
+            )  # fmt: skip
         self._aligned.add(group.bars)
         recent = self._aligned.recent(group.closed_at)
         await self._turn(tasks, BarsClosed(at=group.closed_at, evidence=tuple(evidence), recent=recent))
+
+    async def _background(self, bar: Bar) -> Background | None:
+        """Gather what the bar's passport is made from."""
+        calendars, marks = self._ports.calendars, self._ports.marks
+        if calendars is None:
+            return None
+        sessions = calendars.sessions(self.policy.instruments[bar.symbol])
+        if marks is None:
+            return Background(sessions=sessions)
+        told = await self._performer.until_there(lambda: marks.newest(bar.symbol, bar.interval, until=bar.opened_at))
+        return Background(sessions=sessions, marks=told)
 
     async def _phase(self, phase: Phase, bars: Mapping[str, Bar], at: datetime, tasks: asyncio.TaskGroup) -> None:
         venue = self._ports.venue

@@ -1,6 +1,7 @@
 """From bars to evidence: the same for the last bar of a live series and for every bar of a backtest."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
@@ -9,7 +10,19 @@ from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.evidence import Evidence
 from evil2root.domain.decision.strategies.strategy import Strategy
 from evil2root.domain.market.bars import Bar
+from evil2root.domain.market.passport import Passport, passport_at, passports
+from evil2root.domain.market.sessions import Sessions
 from evil2root.domain.market.window import WINDOW_BARS, window_start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Background:
+    """What passports are made from beside the bars."""
+
+    sessions: Sessions
+    marks: pl.DataFrame | None = None
+    """`MARKS_SCHEMA`, of all bars or at least those looked back on."""
+
 
 TIMES = ("opened_at", "closed_at")
 
@@ -24,24 +37,28 @@ def bars_of(frame: pl.DataFrame, *, symbol: str, interval: Interval) -> list[Bar
     ]
 
 
-def evidence_series(
-    strategy: Strategy, frame: pl.DataFrame, *, symbol: str, interval: Interval, window_bars: int = WINDOW_BARS
-) -> list[Evidence]:
+def evidence_series(  # noqa: PLR0913 - a series, its name and what is known of it
+    strategy: Strategy, frame: pl.DataFrame, *, symbol: str, interval: Interval,
+    background: Background | None = None, window_bars: int = WINDOW_BARS,
+) -> list[Evidence]:  # fmt: skip
     """Return the evidence of every bar of a whole stored series, each from its own window."""
     bars = bars_of(frame, symbol=symbol, interval=interval)
+    told: list[Passport | None] = [None] * len(bars)
+    if background is not None:
+        told = list(passports(frame, background.sessions, interval, marks=background.marks))
     made: list[Evidence] = []
     while len(made) < len(bars):
         start = window_start(len(made), window_bars=window_bars)
         window = frame.slice(start, window_bars)
         rows = strategy.features(window).slice(len(made) - start)
         made += _evidence(strategy, rows, bars=bars[len(made) : start + window.height], first=len(made),
-                          window_from=bars[start].opened_at)  # fmt: skip
+                          told=told[len(made) : start + window.height], window_from=bars[start].opened_at)  # fmt: skip
     return made
 
 
 def evidence_at(  # noqa: PLR0913 - a series, its name and where the window lies in it
     strategy: Strategy, frame: pl.DataFrame, *, symbol: str, interval: Interval, first_index: int,
-    window_bars: int = WINDOW_BARS,
+    background: Background | None = None, window_bars: int = WINDOW_BARS,
 ) -> Evidence:  # fmt: skip
     """Return the evidence of the last bar of `frame`, whose first row has the ordinal `first_index` (from 0).
 
@@ -57,18 +74,26 @@ def evidence_at(  # noqa: PLR0913 - a series, its name and where the window lies
     window = frame.slice(start - first_index)
     bar = bars_of(window.tail(1), symbol=symbol, interval=interval)
     rows = strategy.features(window).tail(1)
-    return next(_evidence(strategy, rows, bars=bar, first=last, window_from=window["opened_at"][0]))
+    told = None if background is None else passport_at(frame, background.sessions, interval, marks=background.marks)
+    return next(_evidence(strategy, rows, bars=bar, told=[told], first=last, window_from=window["opened_at"][0]))
 
 
-def _evidence(
-    strategy: Strategy, rows: pl.DataFrame, *, bars: list[Bar], first: int, window_from: datetime
+def _evidence(  # noqa: PLR0913 - the columns of evidence
+    strategy: Strategy,
+    rows: pl.DataFrame,
+    *,
+    bars: list[Bar],
+    told: list[Passport | None],
+    first: int,
+    window_from: datetime,
 ) -> Iterator[Evidence]:
     numbers = rows.drop(*(name for name in TIMES if name in rows.columns))
     opinions = strategy.opinions(rows)
-    for place, (bar, features, (signals, view)) in enumerate(
-        zip(bars, _named_rows(numbers), opinions, strict=True), start=first + 1
+    for place, (bar, passport, features, (signals, view)) in enumerate(
+        zip(bars, told, _named_rows(numbers), opinions, strict=True), start=first + 1
     ):
-        yield Evidence(bar=bar, number=place, window_from=window_from, features=features, signals=signals, view=view)
+        yield Evidence(bar=bar, number=place, window_from=window_from, features=features, signals=signals, view=view,
+                       passport=passport)  # fmt: skip
 
 
 def _named_rows(table: pl.DataFrame) -> Iterator[Mapping[str, float | None]]:

@@ -17,6 +17,7 @@ from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.domain.kernel.state import Carry
 from evil2root.domain.market.bars import Bar
+from evil2root.domain.market.report import SeriesQuality
 
 T = TypeVar("T")
 
@@ -165,6 +166,10 @@ class Reads(Protocol):
         ...
 
     async def symbols(self, *, until: datetime | None) -> tuple[SymbolRow, ...]: ...
+    async def quality(self, symbol: str, interval: Interval, *, until: datetime | None) -> SeriesQuality:
+        """Return what is odd about a series up to `until`, and the passport of its last bar there."""
+        ...
+
     async def bars(
         self, symbol: str, interval: Interval, *, start: datetime | None, until: datetime | None, limit: int
     ) -> pl.DataFrame:

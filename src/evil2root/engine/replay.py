@@ -39,7 +39,7 @@ from evil2root.domain.market.bars import Bar
 from evil2root.domain.risk.recent import Recent
 from evil2root.engine.aligned import Aligned
 from evil2root.engine.conditions import conditions
-from evil2root.engine.observe import evidence_series
+from evil2root.engine.observe import Background, evidence_series
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,14 +81,21 @@ def backtest(  # noqa: PLR0913 - a run and who listens to it
     start: datetime | None = None,
     progress: Callable[[int, int], None] = _silent,
     keep: Callable[[Decision], None] | None = None,
+    backgrounds: Mapping[str, Background] | None = None,
 ) -> Run:
     """Run `policy` over whole series of bars (adjusted or raw, as given), deciding from `start` on.
 
     Bars before `start` only warm the features up. `keep` is told every decision as it is written down; a decision
-    that waited is told again when it is settled. Raises `ValueError` when no bar is left to decide on.
+    that waited is told again when it is settled. `backgrounds`, by symbol, give decisions their data passports. Raises `ValueError` when no bar is left to decide on.
     """
     series = [
-        evidence_series(policy.strategy, frames[symbol], symbol=symbol, interval=policy.interval)
+        evidence_series(
+            policy.strategy,
+            frames[symbol],
+            symbol=symbol,
+            interval=policy.interval,
+            background=(backgrounds or {}).get(symbol),
+        )
         for symbol in policy.instruments
     ]
     if start is not None:

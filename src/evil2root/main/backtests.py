@@ -15,6 +15,7 @@ import polars as pl
 from evil2root import __version__
 from evil2root.adapters.market_data.packaged import packaged
 from evil2root.adapters.postgres.bars import PostgresBars
+from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.domain.book.export import trades_csv
 from evil2root.domain.book.performance import Performance, measure
 from evil2root.domain.core.instrument import instrument_for, require_symbol
@@ -25,10 +26,12 @@ from evil2root.domain.kernel.profiles import data_options, make_policy
 from evil2root.domain.market.adjust import adjusted
 from evil2root.domain.market.bars import BarsUnavailable
 from evil2root.domain.market.history import History
+from evil2root.engine.observe import Background
 from evil2root.engine.replay import Run, backtest
 from evil2root.engine.report import Sheet, tear_sheet
 from evil2root.main.commands import opened
 from evil2root.main.failure import USAGE, Failure
+from evil2root.main.trading import calendars_of
 from evil2root.settings import Settings, load
 
 
@@ -80,11 +83,14 @@ async def perform(asked: Asked, progress: Callable[[int, int], None]) -> Done:
         if asked.start is not None and asked.end is not None and asked.start >= asked.end:
             msg = f"--start {asked.start.isoformat()} is not before --end {asked.end.isoformat()}."
             raise ValueError(msg)
-    histories = await _histories(settings, watched, step)
+    histories, marks = await _histories(settings, watched, step)
     frames = {symbol: _bars(history.stored, raw=raw, end=asked.end) for symbol, history in histories.items()}
     began = time.perf_counter()
     try:
-        run = await asyncio.to_thread(backtest, policy, frames, cash=Money(cash), start=asked.start, progress=progress)
+        run = await asyncio.to_thread(
+            backtest, policy, frames, cash=Money(cash), start=asked.start, progress=progress,
+            backgrounds=_backgrounds(settings, histories, marks),
+        )  # fmt: skip
     except ValueError as problem:
         raise Failure(str(problem)) from problem
     seconds = time.perf_counter() - began
@@ -121,9 +127,26 @@ def _cash(text: str | None, settings: Settings) -> Decimal:
     return cash
 
 
-async def _histories(settings: Settings, symbols: Sequence[str], step: Interval) -> dict[str, History]:
-    """Return stored bars where there are any, else the packaged ones."""
+def _backgrounds(
+    settings: Settings, histories: Mapping[str, History], marks: Mapping[str, pl.DataFrame]
+) -> dict[str, Background]:
+    """What data passports are made from: for the packaged history, what a replay would have stored of it."""
+    calendars, made = calendars_of(settings), {}
+    for symbol, history in histories.items():
+        told = marks.get(symbol)
+        if told is None:
+            origin = pl.lit(history.origin).alias("source")
+            told = history.stored.select("opened_at", origin, repaired=False, agreed=False)
+        made[symbol] = Background(sessions=calendars.sessions(instrument_for(symbol)), marks=told)
+    return made
+
+
+async def _histories(
+    settings: Settings, symbols: Sequence[str], step: Interval
+) -> tuple[dict[str, History], dict[str, pl.DataFrame]]:
+    """Return stored bars with their marks where there are any, else the packaged ones."""
     found: dict[str, History] = {}
+    marks: dict[str, pl.DataFrame] = {}
     if settings.database_url is not None or (settings.data_folder / "postgres").exists():
         async with opened() as (_, database):
             bars = PostgresBars(database)
@@ -131,6 +154,7 @@ async def _histories(settings: Settings, symbols: Sequence[str], step: Interval)
                 stored = await bars.stored(symbol, step)
                 if stored.height:
                     found[symbol] = History(symbol=symbol, interval=step, stored=stored, origin="stored bars")
+                    marks[symbol] = await PostgresQuality(database).marks(symbol, step)
     left = [symbol for symbol in symbols if symbol not in found]
     known = packaged(step) if left else {}
     missing = [symbol for symbol in left if symbol not in known]
@@ -141,7 +165,7 @@ async def _histories(settings: Settings, symbols: Sequence[str], step: Interval)
             f"--symbol {missing[0]} --interval {step}`. Recorded history has {have} for this interval."
         )
         raise BarsUnavailable(msg)
-    return {symbol: found.get(symbol) or known[symbol] for symbol in symbols}
+    return {symbol: found.get(symbol) or known[symbol] for symbol in symbols}, marks
 
 
 def _bars(stored: pl.DataFrame, *, raw: bool, end: datetime | None) -> pl.DataFrame:

@@ -5,16 +5,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from evil2root.adapters.market_data.files import read_history, write_parquet
 from evil2root.adapters.postgres.bars import Added, PostgresBars
+from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.adapters.postgres.reads import PostgresReads
 from evil2root.adapters.system_clock import SystemClock
-from evil2root.domain.core.instrument import require_symbol
+from evil2root.domain.core.instrument import instrument_for, require_symbol
 from evil2root.domain.core.timeframe import Interval, interval
-from evil2root.domain.market.history import History
-from evil2root.domain.market.quality import issues
+from evil2root.domain.market.history import STORED_SCHEMA, History
+from evil2root.domain.market.report import SeriesQuality, series_quality
 from evil2root.main.commands import opened
 from evil2root.main.failure import USAGE, Failure
+from evil2root.main.trading import calendars_of
 from evil2root.main.venues import PAPER
 
 
@@ -53,21 +57,38 @@ async def examine(symbols: Sequence[str], *, step: str | None) -> list[dict[str,
     """Look over stored series; raises `Failure` for a symbol without bars."""
     wanted = {_named(symbol, step or "1d")[0] for symbol in symbols}
     length = None if step is None else _named("A", step)[1]
-    async with opened() as (_, database):
+    async with opened() as (settings, database):
+        calendars = calendars_of(settings)
         rows = [
             row for row in await PostgresReads(database, account=PAPER).symbols(until=None)
             if (not wanted or row.symbol in wanted) and length in (None, row.interval)
         ]  # fmt: skip
-        missing = wanted - {row.symbol for row in rows}
+        missing = wanted - {row.symbol for row in rows} - {name for name, _ in await PostgresQuality(database).series()}
         if missing:
             text = f"There are no bars of {', '.join(sorted(missing))}: import some with `evil2root data import`."
             raise Failure(text)
+        bars, quality = PostgresBars(database), PostgresQuality(database)
         found = []
         for row in rows:
-            stored = await PostgresBars(database).stored(row.symbol, row.interval)
+            stored = await bars.stored(row.symbol, row.interval)
             history = History(symbol=row.symbol, interval=row.interval, stored=stored, origin=row.source)
-            found.append(
-                {"symbol": row.symbol, "interval": row.interval.value, "bars": row.bars, "first": row.first,
-                 "last": row.last, "source": row.source, "issues": [asdict(one) for one in issues(history)]}
+            made = series_quality(
+                history, sessions=calendars.sessions(instrument_for(row.symbol)),
+                found=await quality.issues(row.symbol, row.interval), marks=await quality.marks(row.symbol, row.interval),
             )  # fmt: skip
+            found.append(_told(made))
+        known = {(row.symbol, row.interval) for row in rows}
+        for symbol, size in await quality.series():
+            if (symbol, size) not in known and (not wanted or symbol in wanted) and length in (None, size):
+                # A series of which nothing could be believed is the one to be named.
+                empty = History(symbol=symbol, interval=size, stored=pl.DataFrame(schema=STORED_SCHEMA), origin="")
+                found.append(_told(series_quality(empty, sessions=None, found=await quality.issues(symbol, size))))
     return found
+
+
+def _told(made: SeriesQuality) -> dict[str, Any]:
+    return {
+        "symbol": made.symbol, "interval": made.interval.value, "bars": made.bars, "first": made.first,
+        "last": made.last, "source": made.source, "issues": [asdict(one) for one in made.issues],
+        "passport": None if made.passport is None else asdict(made.passport),
+    }  # fmt: skip

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from evil2root import __version__
 from evil2root.adapters.brokers.paper import PaperBroker
+from evil2root.adapters.calendars.exchange import ExchangeCalendars
 from evil2root.adapters.market_data.replay import ReplayFeed, load_histories
 from evil2root.adapters.postgres.audit import PostgresAudit
 from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.postgres.journal import PostgresJournal, away_is_unavailable
 from evil2root.adapters.postgres.leadership import PostgresLeadership
 from evil2root.adapters.postgres.policies import PostgresPolicies
+from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.adapters.postgres.reads import PostgresReads
 from evil2root.adapters.postgres.records import PostgresRecords
 from evil2root.adapters.postgres.venue_store import PostgresVenueStore
@@ -72,7 +74,7 @@ def wire(settings: Settings, opened: Database, *, say: Callable[[str], None]) ->
         opened.dsn, holder=f"{platform.node()}:{os.getpid()}", clock=machine, alone=not opened.shared
     )
     histories = _histories(settings, machine.now())
-    bars = PostgresBars(database)
+    bars, quality, calendars = PostgresBars(database), PostgresQuality(database), calendars_of(settings)
 
     async def keep(found: Sequence[History]) -> None:
         for history in found:
@@ -100,7 +102,8 @@ def wire(settings: Settings, opened: Database, *, say: Callable[[str], None]) ->
                     feed=feed, bars=bars, clock=clock, remote=None if outside is None else Remote(
                         broker=outside, records=PostgresRecords(database, account=account), wall=machine,
                         quarantine_s=settings.execution.quarantine_s, leads=lambda: leadership.leads,
-                        halted=halt_file.present)),
+                        halted=halt_file.present),
+                    calendars=calendars, marks=quality),
         opening=Deposited(amount=cash, at=feed.starts_after, ref="deposit:1"),
         changes=ChangeLog(),
     )  # fmt: skip
@@ -123,13 +126,18 @@ def wire(settings: Settings, opened: Database, *, say: Callable[[str], None]) ->
         shown=shown,
     )  # fmt: skip
     desk = TradingDesk(
-        engine=engine, reads=PostgresReads(database, account=account), windows=bars, policies=policies,
+        engine=engine, reads=PostgresReads(database, account=account, calendars=calendars), windows=bars, policies=policies,
         audit=PostgresAudit(database), clock=clock, machine_clock=machine, facts=facts, halt_file=halt_file,
         settings=lambda: {key: {"value": value, "origin": origin} for key, value, origin in describe(settings)},
         leader=leadership,
     )  # fmt: skip
     leading = Leading(engine=engine, journal=journal, leadership=leadership, open_account=open_account)
     return Trading(engine=engine, desk=desk, feed=feed, leadership=leadership, leading=leading)
+
+
+def calendars_of(settings: Settings) -> ExchangeCalendars:
+    """Return the calendars; tables that had to be asked for are kept in the data directory."""
+    return ExchangeCalendars(settings.data_folder / "calendars")
 
 
 def _histories(settings: Settings, now: datetime) -> Mapping[str, History]:

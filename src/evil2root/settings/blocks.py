@@ -97,6 +97,8 @@ class RiskSettings(Block):
     orders_per_minute_max: Annotated[Count | None, OrNone] = _LIMITS.orders_per_minute_max
     orders_per_day_max: Annotated[Count | None, OrNone] = _LIMITS.orders_per_day_max
     stale_bars_max: Annotated[Annotated[Decimal, Field(ge=0, le=1_000)] | None, OrNone] = _LIMITS.stale_bars_max
+    missing_bars_max: Annotated[Annotated[int, Field(ge=0, le=20)] | None, OrNone] = _LIMITS.missing_bars_max
+    repeated_bars_max: Annotated[Annotated[int, Field(ge=1, le=1_000_000)] | None, OrNone] = _LIMITS.repeated_bars_max
     daily_loss_frac: FracOrNone = _LIMITS.daily_loss_frac
     drawdown_frac: FracOrNone = _LIMITS.drawdown_frac
     losing_streak_max: Annotated[Row | None, OrNone] = _LIMITS.losing_streak_max

@@ -4,6 +4,7 @@ The library brings pandas (0.4 s, 76 MB): it is loaded only for an exchange whos
 (New York's is; `python -m tools.make_sessions` wrote it, a test holds it to the library) nor kept from before.
 """
 
+import warnings
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -75,9 +76,12 @@ def asked(name: str) -> pl.DataFrame:
     """Ask the library: openings and closes in microseconds, UTC."""
     import exchange_calendars  # noqa: PLC0415 - heavy, and seldom needed
 
-    calendar = exchange_calendars.get_calendar(name, start=FIRST, end=LAST)
-    columns = {
-        side: times.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
-        for side, times in (("opens", calendar.schedule["open"].dt), ("closes", calendar.schedule["close"].dt))
-    }
+    with warnings.catch_warnings():
+        # It uses what pandas 4 will drop; its ranges here say which releases it is known to work with.
+        warnings.simplefilter("ignore")
+        calendar = exchange_calendars.get_calendar(name, start=FIRST, end=LAST)
+        columns = {
+            side: times.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+            for side, times in (("opens", calendar.schedule["open"].dt), ("closes", calendar.schedule["close"].dt))
+        }
     return pl.DataFrame(columns, schema=SCHEMA)

@@ -9,10 +9,12 @@ from evil2root.adapters.postgres import tables
 from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.postgres.codec import AUDIT_LINE, PARKED_LINE
 from evil2root.adapters.postgres.paging import page
+from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.adapters.postgres.reads_books import BookReads
 from evil2root.adapters.postgres.reads_decisions import DecisionReads
 from evil2root.adapters.postgres.reads_market import MarketReads
 from evil2root.adapters.postgres.verify import first_breach
+from evil2root.domain.market.calendars import Calendars
 from evil2root.engine.reads import AuditLine, Breach, DatabaseHealth, Page, ParkedLine
 
 _HEALTH = text(
@@ -24,12 +26,14 @@ _HEALTH = text(
 class PostgresReads(BookReads, DecisionReads, MarketReads):
     """Look-ups of one account, as `Reads` says; for a replica too."""
 
-    def __init__(self, engine: AsyncEngine, *, account: str) -> None:
+    def __init__(self, engine: AsyncEngine, *, account: str, calendars: Calendars | None = None) -> None:
         self._whole = engine
         # One query a transaction: without a BEGIN and a ROLLBACK around each, a look-up is one round trip.
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._account = account
         self._bars = PostgresBars(self._engine)
+        self._quality = PostgresQuality(self._engine)
+        self._calendars = calendars
 
     async def audit(self, *, limit: int, cursor: str | None) -> Page[AuditLine]:
         """Return the audit log, newest first."""

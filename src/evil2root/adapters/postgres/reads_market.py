@@ -1,5 +1,6 @@
 """Reads of stored bars."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -9,10 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.postgres import tables
 from evil2root.adapters.postgres.bars import LATEST, PostgresBars
+from evil2root.adapters.postgres.quality import PostgresQuality
+from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import Bar
+from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.frame import PRICES
+from evil2root.domain.market.history import History
+from evil2root.domain.market.report import SeriesQuality, series_quality
 from evil2root.engine.reads import SymbolRow
+
+QUALITY_BARS = 100_000
+"""Bars one report looks over: two months of minutes."""
 
 
 class MarketReads:
@@ -20,6 +29,8 @@ class MarketReads:
 
     _engine: AsyncEngine
     _bars: PostgresBars
+    _quality: PostgresQuality
+    _calendars: Calendars | None
 
     async def symbols(self, *, until: datetime | None) -> tuple[SymbolRow, ...]:
         """Return every series with bars that closed at or before `until`."""
@@ -48,6 +59,18 @@ class MarketReads:
     ) -> pl.DataFrame:
         """Return the newest `limit` adjusted bars opened from `start` on and closed at or before `until`."""
         return await self._bars.window(symbol, interval, start=start, until=until, limit=limit)
+
+    async def quality(self, symbol: str, interval: Interval, *, until: datetime | None) -> SeriesQuality:
+        """Return the report of the newest `QUALITY_BARS` bars of a series."""
+        stored = await self._bars.stored(symbol, interval, until=until, limit=QUALITY_BARS)
+        found = await self._quality.issues(symbol, interval, until=until)
+        marks = None
+        if stored.height:
+            marks = await self._quality.newest(symbol, interval, until=stored["opened_at"][-1])
+        source = marks["source"][-1] if marks is not None and marks.height else ""
+        history = History(symbol=symbol, interval=interval, stored=stored, origin=source)
+        sessions = None if self._calendars is None else self._calendars.sessions(instrument_for(symbol))
+        return await asyncio.to_thread(series_quality, history, sessions=sessions, found=found, marks=marks)
 
     async def last_bars(self, symbols: Sequence[str], interval: Interval, *, until: datetime | None) -> dict[str, Bar]:
         """Return each symbol's newest adjusted bar that closed at or before `until`; symbols without one are left out."""

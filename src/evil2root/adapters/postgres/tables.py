@@ -88,6 +88,10 @@ def _real(name: str, **options: Any) -> Column[Any]:
     return _column(name, Double(), key=False, **options)
 
 
+def _flag(name: str) -> Column[Any]:
+    return _column(name, Boolean(), key=False)
+
+
 def _number(*, key: bool = False) -> Column[Any]:
     return Column("number", BigInteger, Identity(always=True), primary_key=key, nullable=False)
 
@@ -96,6 +100,8 @@ def _document(name: str, *, binary: bool = False, **options: Any) -> Column[Any]
     return _column(name, Document(binary=binary), key=False, **options)
 
 
+_NUMBERS = ("open", "high", "low", "close", "volume", "factor")
+
 bars = Table(
     "bars", metadata,
     _text("symbol", key=True), _text("interval", key=True), _time("opened_at", key=True), _time("closed_at"),
@@ -103,6 +109,37 @@ bars = Table(
     _real("factor", server_default="1"), _text("source"), _time("stored_at", server_default=func.now()),
 )  # fmt: skip
 """Raw prices; served adjusted: price times factor, volume over factor."""
+
+bar_versions = Table(
+    "bar_versions", metadata,
+    _text("symbol", key=True), _text("interval", key=True), _time("opened_at", key=True), _time("closed_at"),
+    _real("open"), _real("high"), _real("low"), _real("close"), _real("volume"), _real("factor"), _text("source"),
+    _time("stored_at"), _time("replaced_at", key=True),
+)  # fmt: skip
+"""What bars said before they were restated; a trigger on `bars` writes them."""
+
+bar_marks = Table(
+    "bar_marks", metadata,
+    _text("symbol", key=True), _text("interval", key=True), _time("opened_at", key=True), _flag("repaired"),
+    _flag("agreed"),
+)  # fmt: skip
+"""Bars of which there is something to say; the others were told as they are stored, by one source."""
+
+quarantined_rows = Table(
+    "quarantined_rows", metadata,
+    _text("key", key=True), _text("symbol"), _text("interval"), _text("source"), _time("fetched_at"),
+    _time("opened_at", nullable=True), *(_real(name, nullable=True) for name in _NUMBERS), _text("kind"),
+    _text("reason"), _text("detail"),
+    Index(None, "symbol", "interval", "opened_at"),
+)  # fmt: skip
+"""Rows as they were told, and why they are not believed."""
+
+data_issues = Table(
+    "data_issues", metadata,
+    _text("key", key=True), _text("symbol"), _text("interval"), _text("source"), _text("kind"), _time("start"),
+    _time("end"), _whole("rows"), _text("action"), _text("detail"), _time("first_seen"), _time("last_seen"),
+    Index(None, "symbol", "interval", "start"),
+)  # fmt: skip
 
 decisions = Table(
     "decisions", metadata,

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 
 from evil2root.api.deps import NOT_FOUND, PROBLEMS, DeskDep, IndicatorsDep
 from evil2root.api.problems import Problem
-from evil2root.api.schemas.market import BarsOut, IndicatorOut, IndicatorsOut, SymbolOut
+from evil2root.api.schemas.market import BarsOut, IndicatorOut, IndicatorsOut, QualityOut, SymbolOut
 from evil2root.api.strict import StrictRoute
 from evil2root.api.values import ListOut, midnight, moment, rfc3339
 from evil2root.domain.core.instrument import SYMBOL, instrument_for
@@ -113,6 +113,14 @@ def _named(registry: Registry, names: list[str]) -> tuple[Indicator, ...]:
             f"There is no indicator {unknown[0][:40]!r}; near it: {', '.join(near)}. /api/v1/symbols/indicators lists all.",
         )
     return registry.having(names)
+
+
+@router.get("/{symbol}/quality", summary="Quality of a symbol's data", responses=NOT_FOUND)
+async def get_quality(symbol: str, desk: DeskDep, interval: IntervalQuery = None) -> QualityOut:
+    """Return what is odd about the stored bars and what was done about it, and the passport of the last bar."""
+    now = desk.status().now
+    await _require_symbol(desk, symbol, until=now)
+    return QualityOut.of(await desk.reads.quality(symbol, interval or desk.policy.interval, until=now))
 
 
 async def bars_asked(  # noqa: PLR0913 - the parts of the question

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import Field, TypeAdapter
 
-from evil2root.api.schemas.market import BarOut
+from evil2root.api.schemas.market import BarOut, PassportOut
 from evil2root.api.values import Exact, Moment, Out
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
@@ -166,6 +166,7 @@ class DecisionOut(Out):
     checks: list[CheckOut]
     order_ids: list[str]
     policy_digest: str
+    passport: PassportOut | None
 
     @classmethod
     def of(cls, decision: Decision) -> Self:

@@ -1,5 +1,6 @@
 """Symbols, bars and indicators: market data is floats, and numbers in JSON."""
 
+from dataclasses import asdict
 from math import isfinite
 from typing import Self
 
@@ -9,6 +10,8 @@ from evil2root.api.values import Moment, Out
 from evil2root.domain.core.instrument import AssetClass, instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.indicators import Indicator, Unit
+from evil2root.domain.market.passport import Passport
+from evil2root.domain.market.report import SeriesQuality
 from evil2root.engine.reads import SymbolRow
 
 
@@ -102,3 +105,54 @@ class IndicatorOut(Out):
 
 def _finite(value: float) -> float | None:
     return value if isfinite(value) else None
+
+
+class IssueOut(Out):
+    """One oddity."""
+
+    kind: str
+    start: Moment
+    end: Moment
+    rows: int
+    action: str
+    detail: str
+
+
+class PassportOut(Out):
+    """The quality of the data behind one bar; stored with every decision."""
+
+    calendar: str
+    expected: int
+    missing: int
+    off_calendar: bool
+    repeats: int
+    source: str
+    repaired: int
+    agreed: bool
+
+    @classmethod
+    def of(cls, passport: Passport | None) -> Self | None:
+        """Make it from the value."""
+        return None if passport is None else cls(**asdict(passport))
+
+
+class QualityOut(Out):
+    """A series with everything odd about it, oldest first."""
+
+    symbol: str
+    interval: Interval
+    bars: int
+    first: Moment | None
+    last: Moment | None
+    source: str
+    issues: list[IssueOut]
+    passport: PassportOut | None
+
+    @classmethod
+    def of(cls, quality: SeriesQuality) -> Self:
+        """Make it from the report."""
+        return cls(
+            symbol=quality.symbol, interval=quality.interval, bars=quality.bars, first=quality.first,
+            last=quality.last, source=quality.source, issues=[IssueOut(**asdict(one)) for one in quality.issues],
+            passport=PassportOut.of(quality.passport),
+        )  # fmt: skip

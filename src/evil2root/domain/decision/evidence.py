@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from evil2root.domain.core.money import Price
 from evil2root.domain.market.bars import Bar
+from evil2root.domain.market.passport import Passport
 from evil2root.domain.signals.values import Signal, View
 
 
@@ -25,6 +26,8 @@ class Evidence:
     """One a source, in the sources' order; empty for strategies without sources."""
     view: View | None
     """The fused signal; none when every source abstained."""
+    passport: Passport | None = None
+    """The quality of the data; none where the run has no calendars."""
 
     def feature(self, name: str) -> float | None:
         """Return a feature by name, none while it warms up."""

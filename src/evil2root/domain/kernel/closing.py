@@ -164,6 +164,7 @@ def first_draft(turn: Turn, evidence: Evidence, seen: HoldingSeen | None, intent
         outcome=Outcome(intent.kind.value) if isinstance(intent, Stay) else Outcome.WAITING,
         why_not=intent.why if isinstance(intent, Stay) else None,
         policy_digest=turn.policy.digest,
+        passport=evidence.passport,
     )
 
 

@@ -85,6 +85,7 @@ def exposure_of(turn: Turn, decision: Decision, *, at_open: bool) -> Exposure:
         parity_share=_parity(state.recent, decision, policy),
         win=_win(decision, side),
         rate=rate,
+        passport=decision.passport,
         pace=_pace(carry.risk, decision, side, turn.at, carry.equity),
     )
 

@@ -163,6 +163,8 @@ _LIMIT_MEANINGS = {
     "orders_per_minute_max": "most entries a minute",
     "orders_per_day_max": "most entries a day",
     "stale_bars_max": "oldest bar an entry may rest on, in bar lengths",
+    "missing_bars_max": "most bars missing of the last 20 of the market's calendar",
+    "repeated_bars_max": "most bars in a row with the same numbers",
     "daily_loss_frac": "loss of a day that stops entries until the next",
     "drawdown_frac": "fall from the peak that stops entries until a person resumes",
     "losing_streak_max": "losses in a row that stop entries until the next day",

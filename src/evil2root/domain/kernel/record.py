@@ -11,6 +11,7 @@ from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.proposal import Proposal
 from evil2root.domain.decision.verdict import Verdict
 from evil2root.domain.market.bars import Bar
+from evil2root.domain.market.passport import Passport
 from evil2root.domain.risk.check import Check
 from evil2root.domain.risk.exposure import Exposure
 from evil2root.domain.risk.methods import Line
@@ -91,3 +92,5 @@ class Decision:
     checks: tuple[Check, ...] = ()
     order_ids: tuple[str, ...] = ()
     policy_digest: str = ""
+    passport: Passport | None = None
+    """The quality of the data; none for decisions of before there were passports, and runs without calendars."""

@@ -13,6 +13,7 @@ from evil2root.domain.core.instrument import FX_WEEK, instrument_for
 from evil2root.domain.core.listings import NEW_YORK
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.history import History
+from evil2root.domain.market.sessions import Sessions, moment
 
 GAP_DAILY = timedelta(days=5)
 """Between two bars of a market that closes: a weekend and two holidays take less."""
@@ -33,21 +34,49 @@ class Issue:
     """One oddity."""
 
     kind: str
-    """`gap`, `stale`, `spike` or `split`."""
+    """`gap`, `duplicate`, `out_of_order`, `split`, `spike`, `stale`, `unit`, `bad_value` or `outside_session`."""
     start: datetime
     """Opening of the first bar it concerns."""
     end: datetime
     """Opening of the last."""
     rows: int
     action: str
-    """`none`: served as it is. `adjusted`: served divided by the factor."""
+    """`none`: served as it is. `adjusted`: served times the factor. What cleaning did is said in `Cleaned.issues`."""
     detail: str
 
 
-def issues(history: History) -> list[Issue]:
-    """Name everything odd about a series, oldest first."""
-    found = [*_gaps(history), *_stale(history), *_spikes(history), *_splits(history)]
+def issues(history: History, *, sessions: Sessions | None = None) -> list[Issue]:
+    """Name everything odd about a series, oldest first. Without sessions, gaps are told by their length alone."""
+    gaps = _gaps(history) if sessions is None else [*_missing(history, sessions), *_outside(history, sessions)]
+    found = [*gaps, *_stale(history), *_spikes(history), *_splits(history)]
     return sorted(found, key=lambda issue: (issue.start, issue.kind))
+
+
+def _missing(history: History, sessions: Sessions) -> list[Issue]:
+    """Each run of bars the calendar expects between the first and the last and that are not there."""
+    opened = history.stored["opened_at"].to_physical().to_numpy()
+    absent = sessions.missing(opened, history.interval)
+    if not len(absent):
+        return []
+    expected, _ = sessions.grid(history.interval, start=int(opened[0]), end=int(opened[-1]) + 1)
+    breaks = np.flatnonzero(np.diff(np.searchsorted(expected, absent)) != 1) + 1
+    return [
+        Issue(kind="gap", start=moment(int(run[0])), end=moment(int(run[-1])), rows=len(run), action="none",
+              detail=f"{len(run)} bars missing while the market was open")
+        for run in np.split(absent, breaks)
+    ]  # fmt: skip
+
+
+def _outside(history: History, sessions: Sessions) -> list[Issue]:
+    """Bars the calendar does not know: stored by an import, which takes a file at its word."""
+    opened = history.stored["opened_at"].to_physical().to_numpy()
+    unknown = opened[sessions.closes_of(opened, history.interval) < 0]
+    if not len(unknown):
+        return []
+    return [Issue(
+        kind="outside_session", start=moment(int(unknown[0])), end=moment(int(unknown[-1])), rows=len(unknown),
+        action="none", detail=f"times at which no {history.interval} bar of {sessions.name} opens",
+    )]  # fmt: skip
 
 
 def _gaps(history: History) -> list[Issue]:

@@ -93,6 +93,17 @@ class BarFeed(Protocol):
     def groups(self, after: datetime | None) -> AsyncIterator[BarGroup]: ...
 
 
+class BarMarks(Protocol):
+    """Knows of stored bars what is beside their numbers: who told them, what was repaired, who else tells the same."""
+
+    async def newest(self, symbol: str, interval: Interval, *, until: datetime) -> pl.DataFrame:
+        """Return `MARKS_SCHEMA` rows (see `passport.py`) of the newest bars opened up to and at `until`, oldest first.
+
+        As many as a passport looks back on, at least. Raises `BarsUnavailable` when the store is away.
+        """
+        ...
+
+
 class BarStore(Protocol):
     """Stored bars, served adjusted, oldest first, in the columns of `frame.py`."""
 

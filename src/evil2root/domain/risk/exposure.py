@@ -6,6 +6,7 @@ from decimal import Decimal
 from evil2root.domain.book.protection import Protect
 from evil2root.domain.core.money import ONE, ZERO
 from evil2root.domain.core.side import Side
+from evil2root.domain.market.passport import Passport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,8 @@ class Exposure:
     rate: Decimal | None = ONE
     """Account currency for a price of 1 of the symbol; none while it is not known, so that nothing can be ordered."""
     pace: Pace = field(default_factory=Pace)
+    passport: Passport | None = None
+    """How good the data is; none where the run has no calendars."""
 
 
 def risk_of_unit(price: Decimal, side: Side, protect: Protect | None) -> Decimal:

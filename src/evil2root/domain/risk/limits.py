@@ -48,6 +48,10 @@ class Limits:
     orders_per_day_max: int | None = 200
     stale_bars_max: Decimal | None = Decimal(1)
     """How old the bar may be that an entry rests on, in bar lengths."""
+    missing_bars_max: int | None = 4
+    """Missing of the last 20 bars of the market's calendar, quarantined ones included."""
+    repeated_bars_max: int | None = 5
+    """Bars in a row with the same five numbers."""
     daily_loss_frac: Decimal | None = Decimal("0.05")
     """Loss since the previous day's close that stops entries until the next day."""
     drawdown_frac: Decimal | None = Decimal("0.30")
@@ -97,6 +101,8 @@ BOUNDS = (
     ("orders_per_minute_max", "0", "1000000"),
     ("orders_per_day_max", "0", "1000000"),
     ("stale_bars_max", "0", "1000"),
+    ("missing_bars_max", "0", "20"),
+    ("repeated_bars_max", "1", "1000000"),
     ("daily_loss_frac", "0", "1"),
     ("drawdown_frac", "0", "1"),
     ("losing_streak_max", "1", "10000"),
@@ -112,7 +118,8 @@ WIDE = Limits(
     cash_reserve_frac=Decimal(0), positions_max=10_000, order_value_frac=None, price_collar_frac=None,
     volume_share_frac=None, average_volume_frac=None, correlation_max=None, cluster_frac=None, heat_frac=None,
     value_at_risk_frac=None, shortfall_frac=None, duplicate_s=0, orders_per_second_max=None,
-    orders_per_minute_max=None, orders_per_day_max=None, stale_bars_max=None, daily_loss_frac=None,
+    orders_per_minute_max=None, orders_per_day_max=None, stale_bars_max=None, missing_bars_max=None, repeated_bars_max=None,
+    daily_loss_frac=None,
     drawdown_frac=None, losing_streak_max=None, rejections_max=None, short_allowed=False,
 )  # fmt: skip
 """For a yardstick or a drill: what a limit refuses there measures the limit. Only cash and the venue bound it."""

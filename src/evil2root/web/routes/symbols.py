@@ -8,6 +8,7 @@ from evil2root.web.deps import DeskDep
 from evil2root.web.regions import guarded
 from evil2root.web.routes.pages import answer, frame
 from evil2root.web.views import symbols
+from evil2root.web.views.data_quality import data_card
 
 router = APIRouter()
 
@@ -37,6 +38,7 @@ async def symbol_chart(request: Request, desk: DeskDep, symbol: str, interval: s
             known = ", ".join(desk.policy.instruments)
             raise HTTPException(404, f"{symbol[:40]!r} is not on the watchlist ({known}), and no bar of it is stored.")
     view = await symbols.symbol_page(desk, symbol, size)
+    data = await guarded(data_card(desk, symbol, size), what="The quality of the data could not be read", name="data")
     topics = TOPICS if size is desk.policy.interval else ""
     around = frame(request, desk, page="symbol", topics=topics, subject=symbol)
-    return answer(request, "pages/symbol.html", frame=around, s=view)
+    return answer(request, "pages/symbol.html", frame=around, s=view, data=data)

@@ -62,7 +62,7 @@ class Table:
         room = QUARANTINE_MAX - self._aside_rows
         kept = self.raw[self.row[flags][: max(room, 0)]]
         self._aside_rows += kept.height
-        self._aside.append(kept.with_columns(reason=pl.lit(reason), detail=pl.lit(detail)))
+        self._aside.append(kept.with_columns(kind=pl.lit(kind), reason=pl.lit(reason), detail=pl.lit(detail)))
         self.keep(~flags)
 
     def gap(self, absent: Micros) -> None:

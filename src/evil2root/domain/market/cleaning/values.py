@@ -13,7 +13,7 @@ from evil2root.domain.market.sources import RAW_SCHEMA, Fetched
 CONTEXT_BARS = 64
 """Stored bars before the first fetched one that the rules look back on: `Known.stored` should hold that many."""
 
-QUARANTINE_SCHEMA = pl.Schema({**RAW_SCHEMA, "reason": pl.String(), "detail": pl.String()})
+QUARANTINE_SCHEMA = pl.Schema({**RAW_SCHEMA, "kind": pl.String(), "reason": pl.String(), "detail": pl.String()})
 """Rows as they were told (`opened_at` null where it could not be read), why, and the words for people."""
 
 QUARANTINE_MAX = 10_000

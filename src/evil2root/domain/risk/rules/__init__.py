@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from evil2root.domain.risk.check import Asked, Check
-from evil2root.domain.risk.rules import company, exposure, order, pace
+from evil2root.domain.risk.rules import company, data, exposure, order, pace
 
 Rule = Callable[[Asked], Check | None]
 
@@ -38,6 +38,9 @@ RULES: tuple[Rule, ...] = (
     pace.orders_a_minute,
     pace.orders_a_day,
     pace.bar_age,
+    data.missing_bars,
+    data.repeated_bars,
+    data.on_calendar,
     pace.daily_loss,
     pace.drawdown,
     pace.losing_streak,
