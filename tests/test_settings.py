@@ -1,5 +1,6 @@
 """Settings: what is read, what is refused and in which words."""
 
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from evil2root.domain.kernel.profiles import options_for
-from evil2root.settings import Settings, SettingsProblem, describe, load
+from evil2root.main.announcing import live_words
+from evil2root.main.trading import policy_of
+from evil2root.settings import Settings, SettingsProblem, describe, load, tree
 from evil2root.settings.reading import keys
 from evil2root.settings.tree import OPTION_BLOCKS, OPTION_NAMES
 
@@ -169,6 +172,20 @@ class TestRefusals:
                 {"MODE": "live", "LIVE_CONFIRM": "I-UNDERSTAND", "MARKET_DATA": "replay"},
                 "recorded prices never move real money",
             ),
+            (
+                {"MODE": "live", "LIVE_CONFIRM": "I-UNDERSTAND", "EXECUTION__DRILL_EVERY_S": "86400"},
+                "a drill closes every position",
+            ),
+            (
+                {"BROKER": "alpaca", "ALPACA__BASE_URL": "https://api.alpaca.markets/"},
+                "set EVIL2ROOT_ALPACA__BASE_URL=https://paper-api.alpaca.markets, or the other mode",
+            ),
+            (
+                {"BROKER": "alpaca", "MODE": "live", "LIVE_CONFIRM": "I-UNDERSTAND"},
+                "set EVIL2ROOT_ALPACA__BASE_URL=https://api.alpaca.markets, or the other mode",
+            ),
+            ({"MODE": "live", "LIVE_CONFIRM": "I-UNDERSTAND", "BROKER": "alpaca"}, "needs EVIL2ROOT_ALPACA__API_KEY"),
+            ({"MODE": "live", "LIVE_CONFIRM": "I-UNDERSTAND"}, "which has no real money"),
             ({"BROKER": "alpaca"}, "needs EVIL2ROOT_ALPACA__API_KEY and EVIL2ROOT_ALPACA__API_SECRET"),
             ({"BROKER": "ccxt:binance"}, "needs EVIL2ROOT_CCXT__API_KEY and EVIL2ROOT_CCXT__API_SECRET"),
             ({"SIGNALS__BREAKOUT_WEIGHT": "0.5"}, "they must sum to 1"),
@@ -236,7 +253,10 @@ class TestPolicyOptions:
 
     def test_agree_with_the_settings_on_every_default(self) -> None:
         settings, options = read(), {option.name: option for option in options_for("fusion")}
-        elsewhere = {"execution.quarantine_s", "validation.on_llm_failure", "paper.cash", "paper.currency"}
+        elsewhere = {
+            "execution.quarantine_s", "execution.drill_every_s", "execution.drill_patience_s",
+            "validation.on_llm_failure", "paper.cash", "paper.currency",
+        }  # fmt: skip
         compared = 0
 
         for block in OPTION_BLOCKS:
@@ -247,3 +267,35 @@ class TestPolicyOptions:
                     compared += 1
 
         assert compared >= 25
+
+
+def real_money(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a live account, in a build that has live prices."""
+    monkeypatch.setattr(tree, "LIVE_SOURCES", ("alpaca",))
+    return read(
+        MODE="live", LIVE_CONFIRM="I-UNDERSTAND", BROKER="alpaca", MARKET_DATA="alpaca", ALPACA__API_KEY="k",
+        ALPACA__API_SECRET="s", ALPACA__BASE_URL="https://api.alpaca.markets",
+    )  # fmt: skip
+
+
+class TestLiveMode:
+    def test_is_refused_without_a_source_of_live_prices(self) -> None:
+        said = refusal(MODE="live", LIVE_CONFIRM="I-UNDERSTAND", BROKER="alpaca")
+
+        assert "EVIL2ROOT_MODE=live needs live prices" in said
+
+    def test_is_allowed_when_it_is_set_confirmed_and_keyed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert real_money(monkeypatch).mode == "live"
+
+    def test_says_what_it_will_do_and_every_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings = real_money(monkeypatch)
+        policy = policy_of(settings, ["AAPL", "MSFT"])
+
+        said = "\n".join(live_words(settings, policy))
+
+        assert "move real money" in said
+        assert "alpaca-live in USD" in said
+        assert "fusion on AAPL, MSFT" in said
+        assert all(field.name in said for field in fields(policy.limits))
+        assert f"per_symbol_frac {policy.limits.per_symbol_frac}, " in said
+        assert "asset_class_frac off" in said

@@ -10,11 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.postgres.audit import PostgresAudit
 from evil2root.adapters.postgres.bars import PostgresBars
+from evil2root.adapters.postgres.drills import PostgresDrills
 from evil2root.adapters.postgres.journal import PostgresJournal
 from evil2root.adapters.postgres.reads import PostgresReads
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.kernel import actions as do
 from evil2root.domain.kernel.record import Decision, Outcome
+from evil2root.engine.drilled import DrillResult
 from evil2root.engine.reads import PAGE_MAX, DecisionFilter
 from tests.adapters.kernel_runs import BEGIN, Run, a_run
 from tests.adapters.test_bars_store import BEGIN as BARS_BEGIN
@@ -273,3 +275,15 @@ async def test_audit_parked_and_health_are_told(engine: AsyncEngine, reads: Post
     assert 0 < health.round_trip_ms < 5_000
     assert await reads.verify() is None
     assert isinstance(await reads.cash(), Decimal)
+
+
+async def test_what_drills_showed_is_kept_and_told_newest_first(engine: AsyncEngine, reads: PostgresReads) -> None:
+    held = [
+        DrillResult(began_at=BEGIN, positions=2, orders=n, flat_after_s=None if n == 1 else 0.25, says=f"drill {n}")
+        for n in range(3)
+    ]
+    for result in held:
+        await PostgresDrills(engine, account="paper").write(result)
+    await PostgresDrills(engine, account="other").write(held[0])
+
+    assert await reads.drills(limit=2) == (held[2], held[1])

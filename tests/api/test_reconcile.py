@@ -12,7 +12,8 @@ from evil2root.engine.access import Role
 from evil2root.engine.differences import Divergence
 from tests.api.door import API, House
 from tests.builders import DAY_ONE, an_order
-from tests.fakes.desk import NASTY, NOTHING
+from tests.fakes.desk import NASTY
+from tests.fakes.reconciling import NOTHING
 
 FOUND = replace(
     NOTHING,

@@ -21,7 +21,7 @@ from evil2root.domain.decision.factors import Challenge
 from evil2root.domain.execution.costs import Costs
 from evil2root.domain.execution.exits import Exits
 from evil2root.domain.kernel import actions as do
-from evil2root.domain.kernel.events import CancelAsked, CloseAsked, Event, HaltAsked, ResumeAsked, Settle, StopMoveAsked
+from evil2root.domain.kernel.events import CancelAsked, CloseAsked, Event, HaltAsked, ResumeAsked, StopMoveAsked
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.domain.kernel.state import Carry, State
@@ -36,7 +36,7 @@ from evil2root.engine import replay
 from evil2root.engine.aligned import Aligned
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.desk import Difference, FeedState, Phase, Recomputed, Status
-from evil2root.engine.differences import Comparison
+from evil2root.engine.drilled import DrillResult
 from evil2root.engine.observe import bars_of, evidence_series
 from evil2root.engine.reads import (
     AuditLine,
@@ -50,6 +50,7 @@ from evil2root.engine.reads import (
     SymbolRow,
 )
 from tests.fakes.market import NASTY, PanelStrategy, market
+from tests.fakes.reconciling import FakeReconciling
 
 T = TypeVar("T")
 __all__ = ["NASTY", "SYMBOLS", "FakeDesk", "FakeReads", "a_desk", "a_policy", "decision_of", "filled_entries"]
@@ -106,6 +107,7 @@ class FakeReads:
     extra_rows: tuple[DecisionRow, ...] = ()
     audit_lines: tuple[AuditLine, ...] = ()
     parked_lines: tuple[ParkedLine, ...] = ()
+    drill_results: tuple[DrillResult, ...] = ()
     breach: Breach | None = None
     found_issues: tuple[Issue, ...] = ()
 
@@ -243,6 +245,10 @@ class FakeReads:
     async def parked(self, *, limit: int) -> tuple[ParkedLine, ...]:
         return self.parked_lines[:limit]
 
+    async def drills(self, *, limit: int) -> tuple[DrillResult, ...]:
+        self._check("drills")
+        return self.drill_results[:limit]
+
     async def verify(self) -> Breach | None:
         return self.breach
 
@@ -263,35 +269,6 @@ def _page(rows: list[T], limit: int, cursor: str | None) -> Page[T]:
         raise ValueError(msg) from None
     more = first + limit < len(rows)
     return Page(items=tuple(rows[first : first + limit]), next=str(first + limit) if more else None)
-
-
-NOTHING = Comparison(differences=(), unsure="", ignored={}, external=(), frozen={}, doubtful=())
-
-
-@dataclass(slots=True, kw_only=True)
-class FakeReconciling:
-    """Says what it is told to say, and remembers what was asked."""
-
-    found: Comparison = NOTHING
-    asked: list[tuple[str, ...]] = field(default_factory=list)
-
-    async def compare(self) -> Comparison:
-        return self.found
-
-    async def settle(self, what: str, how: Settle, *, by: str, origin: str, reason: str) -> do.Reply:
-        self.asked.append((how.value, what, by, origin, reason))
-        known = any(d.what == what for d in self.found.differences)
-        return do.Reply(done=known, says="The books agree." if known else f"{what} does not differ.")
-
-    async def thaw(self, symbol: str, *, by: str, origin: str, reason: str) -> do.Reply:
-        self.asked.append(("thaw", symbol, by, origin, reason))
-        return do.Reply(done=symbol in self.found.frozen, says="Thawed, or not frozen.")
-
-    async def confirm(self, client_order_id: str, *, placed: bool, by: str, origin: str, reason: str) -> do.Reply:
-        self.asked.append(("placed" if placed else "not placed", client_order_id, by, origin, reason))
-        return do.Reply(
-            done=any(o.client_order_id == client_order_id for o in self.found.doubtful), says="Confirmed, or not."
-        )
 
 
 @dataclass(slots=True, kw_only=True)

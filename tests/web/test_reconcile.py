@@ -10,7 +10,8 @@ from evil2root.engine.desk import Phase
 from tests.api.door import House
 from tests.api.test_reconcile import FOUND
 from tests.browser.serving import a_house
-from tests.fakes.desk import NASTY, NOTHING, FakeDesk, a_desk
+from tests.fakes.desk import NASTY, FakeDesk, a_desk
+from tests.fakes.reconciling import NOTHING
 
 FORMS: tuple[tuple[str, dict[str, str], tuple[str, str]], ...] = (
     ("/reconcile", {"what": "AAPL", "how": "ignore"}, ("ignore", "AAPL")),

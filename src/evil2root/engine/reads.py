@@ -18,6 +18,7 @@ from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.domain.kernel.state import Carry
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.market.report import SeriesQuality
+from evil2root.engine.drilled import DrillResult
 
 T = TypeVar("T")
 
@@ -181,6 +182,10 @@ class Reads(Protocol):
     ) -> dict[str, Bar]: ...
     async def audit(self, *, limit: int, cursor: str | None) -> Page[AuditLine]: ...
     async def parked(self, *, limit: int) -> tuple[ParkedLine, ...]: ...
+    async def drills(self, *, limit: int) -> tuple[DrillResult, ...]:
+        """Return what the newest drills showed, newest first."""
+        ...
+
     async def verify(self) -> Breach | None:
         """Recompute every balance and invariant from the journal; the first breach, or none."""
         ...

@@ -19,12 +19,14 @@ from evil2root.adapters.indicators.pandas_ta import REGISTRY
 from evil2root.adapters.passwords import Argon2Hasher
 from evil2root.adapters.postgres.access import PostgresAccess
 from evil2root.adapters.postgres.desk_queue import PostgresDeskQueue
+from evil2root.adapters.postgres.drills import PostgresDrills
 from evil2root.adapters.postgres.failures import GONE
 from evil2root.adapters.postgres.idempotency import PostgresOnce
 from evil2root.adapters.system_clock import SystemClock
 from evil2root.api.app import create_app
 from evil2root.engine.access import Access
 from evil2root.engine.desk import Phase
+from evil2root.engine.drills import Drills
 from evil2root.engine.errands import Errands, HaltFile
 from evil2root.engine.idempotency import Once
 from evil2root.engine.leading import Superseded
@@ -145,6 +147,8 @@ async def _trade(settings: Settings, database: AsyncEngine, trading: Trading, ap
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(trading.leading.trade(), name="engine")
             tasks.create_task(_run_errands(errands), name="errands")
+            if settings.execution.drill_every_s is not None:
+                tasks.create_task(_drills(settings, database, trading).run(), name="drills")
     except Exception as problem:
         reason = _reason(problem)
         trading.engine.phase = Phase.STOPPED
@@ -156,6 +160,14 @@ async def _trade(settings: Settings, database: AsyncEngine, trading: Trading, ap
         trading.engine.says = (
             f"Trading stopped on an error: {type(reason).__name__}: {reason}. See the log, then restart."
         )
+
+
+def _drills(settings: Settings, database: AsyncEngine, trading: Trading) -> Drills:
+    assert settings.execution.drill_every_s is not None, "whoever calls has looked"
+    return Drills(
+        desk=trading.desk, kept=PostgresDrills(database, account=trading.desk.policy.account), clock=SystemClock(),
+        every_s=settings.execution.drill_every_s, patience_s=settings.execution.drill_patience_s,
+    )  # fmt: skip
 
 
 async def _run_errands(errands: Errands) -> None:

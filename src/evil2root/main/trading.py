@@ -35,6 +35,7 @@ from evil2root.engine.leading import Leading
 from evil2root.engine.live import Engine, Ports
 from evil2root.engine.outside import Remote
 from evil2root.engine.trading_desk import Facts, TradingDesk
+from evil2root.main.announcing import live_words
 from evil2root.main.database import Database
 from evil2root.main.venues import account_of, currency_of, remote_broker
 from evil2root.settings import Settings, describe
@@ -87,6 +88,9 @@ def wire(settings: Settings, opened: Database, *, say: Callable[[str], None]) ->
     policy = policy_of(settings, list(histories))
     if outside is not None:
         policy = replace(policy, venue=outside.traits)
+    if settings.mode == "live":
+        for line in live_words(settings, policy):
+            say(line)
     account = policy.account
     policies = PostgresPolicies(database)
     clock = EventClock(feed.starts_after)

@@ -121,6 +121,10 @@ class ExecutionSettings(Block):
     time_stop_bars: Annotated[Row | None, OrNone] = _EXITS.time_stop_bars
     time_stop_r: Atrs = _EXITS.time_stop_r
     answer_within_s: Seconds = ANSWER_WITHIN.total_seconds()
+    drill_every_s: Annotated[Annotated[float, Field(ge=1, le=31_536_000, allow_inf_nan=False)] | None, OrNone] = None
+    """In paper: how often everything is closed to measure how long that takes. None: never."""
+    drill_patience_s: Annotated[float, Field(gt=0, le=2_592_000, allow_inf_nan=False)] = 604_800.0
+    """How long a drill waits until all is closed; what is ordered on a closed market waits for its opening."""
 
 
 class CostsSettings(Block):

@@ -26,6 +26,12 @@ CONFIRM = "I-UNDERSTAND"
 EXCHANGES = ("ccxt:binance",)
 """Crypto exchanges whose answers are read, order by order, by an adapter that passes the port's contract suite."""
 
+LIVE_SOURCES: tuple[str, ...] = ()
+"""Sources of prices of the present that this build has: what `MODE=live` can trade on."""
+
+REAL_MONEY_AT = "https://api.alpaca.markets"
+PAPER_MONEY_AT = "https://paper-api.alpaca.markets"
+
 OPTION_NAMES = {
     "risk.short_allowed": "short",
     "costs.fee_frac": "fee",
@@ -161,6 +167,11 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append(
             f"{PREFIX}MODE is live and {PREFIX}BROKER is paper, which has no real money: set {PREFIX}MODE=paper."
         )
+    if settings.mode == "live" and settings.execution.drill_every_s is not None:
+        found.append(
+            f"{PREFIX}MODE is live and {PREFIX}EXECUTION__DRILL_EVERY_S is set: a drill closes every position. "
+            f"Set {PREFIX}EXECUTION__DRILL_EVERY_S=none, or {PREFIX}MODE=paper."
+        )
     alpaca = settings.alpaca
     if settings.broker == "alpaca" and not (alpaca.api_key and alpaca.api_secret):
         found.append(
@@ -177,6 +188,13 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append(
             f"{PREFIX}BROKER is alpaca, whose accounts are kept in USD, and {PREFIX}PAPER__CURRENCY is "
             f"{settings.paper.currency}: set it to USD."
+        )
+    at = alpaca.base_url.rstrip("/")
+    if settings.broker == "alpaca" and (settings.mode, at) in (("paper", REAL_MONEY_AT), ("live", PAPER_MONEY_AT)):
+        other = {REAL_MONEY_AT: PAPER_MONEY_AT, PAPER_MONEY_AT: REAL_MONEY_AT}[at]
+        found.append(
+            f"{PREFIX}MODE is {settings.mode} and {PREFIX}ALPACA__BASE_URL={at} is where the other kind of account is: "
+            f"set {PREFIX}ALPACA__BASE_URL={other}, or the other mode."
         )
     checks = settings.validation
     for group, values in (
@@ -204,12 +222,13 @@ def _not_built(settings: Settings) -> list[str]:
             f"{PREFIX}BROKER={settings.broker}: how this exchange answers has not been proved here, and orders are not "
             f"sent on a guess. This build has paper, alpaca and {', '.join(EXCHANGES)}."
         )
-    if settings.mode == "live":
+    if settings.mode == "live" and not any(name in LIVE_SOURCES for name in settings.market_data):
         found.append(
-            f"{PREFIX}MODE=live is reserved: this build has no live prices yet, and recorded ones move no money."
+            f"{PREFIX}MODE=live needs live prices, and {PREFIX}MARKET_DATA={','.join(settings.market_data)} gives none: "
+            f"this build has {', '.join(LIVE_SOURCES) or 'no source of them yet'}."
         )
     if "market_data" in settings.model_fields_set:
-        missing = [name for name in settings.market_data if name != "replay"]
+        missing = [name for name in settings.market_data if name not in ("replay", *LIVE_SOURCES)]
         if missing:
             found.append(
                 f"{PREFIX}MARKET_DATA={','.join(settings.market_data)}: {', '.join(missing)} is reserved: not built yet. "

@@ -19,6 +19,7 @@ from evil2root.domain.book.positions import Position, Trade
 from evil2root.domain.execution.venue import VenueAccount
 from evil2root.domain.kernel.record import Decision
 from evil2root.domain.kernel.state import Carry
+from evil2root.engine.drilled import DrillResult
 from evil2root.engine.reads import AuditLine, ParkedLine
 
 T = TypeVar("T")
@@ -121,6 +122,7 @@ AUDIT_LINE = Shape(
     AuditLine, "at actor origin action object before after hash", renamed={"sequence": "seq"}, whole=True
 )
 PARKED_LINE = Shape(ParkedLine, "at kind reason payload", whole=True)
+DRILL = Shape(DrillResult, "began_at positions orders flat_after_s says", whole=True)
 
 _FEATURES: Json[dict[str, float | None]] = Json(dict[str, float | None])
 _DECISION = Shape(

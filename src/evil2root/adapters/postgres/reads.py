@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.postgres import tables
 from evil2root.adapters.postgres.bars import PostgresBars
-from evil2root.adapters.postgres.codec import AUDIT_LINE, PARKED_LINE
+from evil2root.adapters.postgres.codec import AUDIT_LINE, DRILL, PARKED_LINE
 from evil2root.adapters.postgres.paging import page
 from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.adapters.postgres.reads_books import BookReads
@@ -15,6 +15,7 @@ from evil2root.adapters.postgres.reads_decisions import DecisionReads
 from evil2root.adapters.postgres.reads_market import MarketReads
 from evil2root.adapters.postgres.verify import first_breach
 from evil2root.domain.market.calendars import Calendars
+from evil2root.engine.drilled import DrillResult
 from evil2root.engine.reads import AuditLine, Breach, DatabaseHealth, Page, ParkedLine
 
 _HEALTH = text(
@@ -49,6 +50,13 @@ class PostgresReads(BookReads, DecisionReads, MarketReads):
         query = select(event).where(event.c.account == self._account).order_by(event.c.number.desc()).limit(limit)
         async with self._engine.connect() as connection:
             return tuple(PARKED_LINE.value(row) for row in (await connection.execute(query)).mappings())
+
+    async def drills(self, *, limit: int) -> tuple[DrillResult, ...]:
+        """Return what the newest drills showed, newest first."""
+        drill = tables.drills
+        query = select(drill).where(drill.c.account == self._account).order_by(drill.c.number.desc()).limit(limit)
+        async with self._engine.connect() as connection:
+            return tuple(DRILL.value(row) for row in (await connection.execute(query)).mappings())
 
     async def verify(self) -> Breach | None:
         """Recompute every balance and invariant from the journal; the first breach, or none."""

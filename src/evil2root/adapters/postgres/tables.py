@@ -209,6 +209,11 @@ positions = Table(
     CheckConstraint("quantity <> 0", name="quantity"),
 )  # fmt: skip
 
+seals = Table(
+    "seals", metadata, _text("relation", key=True), _text("scope", key=True), _text("row", key=True), _text("digest")
+)
+"""The digest of every row of the append-only books, written by triggers together with the row."""
+
 trades = Table(
     "trades", metadata,
     _text("account", key=True), _text("id", key=True), _number(), _text("symbol"), _text("side"), _amount("quantity"),
@@ -245,6 +250,13 @@ parked_events = Table(
     Index(None, "account", "kind", "key", unique=True),
 )  # fmt: skip
 """`key` names an event that may be told again; those without one are all different."""
+
+drills = Table(
+    "drills", metadata,
+    _number(key=True), _text("account"), _time("began_at"), Column("positions", Integer, nullable=False),
+    Column("orders", Integer, nullable=False), _real("flat_after_s", nullable=True), _text("says"),
+    Index(None, "account", "number"),
+)  # fmt: skip
 
 audit_log = Table(
     "audit_log", metadata,

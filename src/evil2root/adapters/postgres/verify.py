@@ -10,18 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from evil2root.adapters.postgres import tables
 from evil2root.adapters.postgres.audit import GENESIS, chained
 from evil2root.adapters.postgres.codec import FILL
-from evil2root.adapters.postgres.verify_rules import EVENTS, LEDGER, ORDERS, STATE, Rule
+from evil2root.adapters.postgres.verify_rules import EVENTS, LEDGER, ORDERS, SEALS, STATE, Rule
 from evil2root.domain.book import ledger
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.engine.reads import Breach
 
 
 async def first_breach(engine: AsyncEngine) -> Breach | None:
-    """Check every account, from the ledger outwards, on one unmoving picture of the database."""
+    """Check every account on one unmoving picture of the database: first each row by its seal, then what they say."""
     still = engine.execution_options(isolation_level="REPEATABLE READ")
     async with still.connect() as connection:
         return (
-            await _breach_of_rules(connection, LEDGER)
+            await _breach_of_rules(connection, SEALS)
+            or await _breach_of_rules(connection, LEDGER)
             or await _breach_of_rules(connection, ORDERS)
             or await _breach_of_bookings(connection)
             or await _breach_of_rules(connection, EVENTS)

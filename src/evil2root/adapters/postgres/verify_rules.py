@@ -15,6 +15,28 @@ class Rule:
     """What is wrong with it, with the row's columns in braces."""
 
 
+SEALED = ("fills", "ledger_entries", "order_events", "breaker_events", "parked_events")
+"""The books that only grow; every row of theirs was sealed when it was written."""
+
+
+def _as_sealed(table: str) -> Rule:
+    return Rule(
+        table=table,
+        breach=f"""
+            SELECT coalesce(kept.row, found.row) AS row, CASE
+                WHEN found.row IS NULL THEN 'It was written, and is gone.'
+                WHEN kept.row IS NULL THEN 'It was not written by the bot: it has no seal.'
+                ELSE 'It was changed after it was written: its seal does not fit.' END AS says
+            FROM (SELECT * FROM seals WHERE relation = '{table}') AS kept
+            FULL JOIN (SELECT * FROM seals_now WHERE relation = '{table}') AS found USING (scope, row)
+            WHERE kept.digest IS DISTINCT FROM found.digest ORDER BY 1 LIMIT 1
+        """,  # noqa: S608 - our own tables' names
+        says="{says}",
+    )
+
+
+SEALS = tuple(_as_sealed(table) for table in SEALED)
+
 LEDGER = (
     Rule(
         table="ledger_entries",

@@ -9,12 +9,13 @@ from pydantic import Field
 
 from evil2root.api.deps import ADMIN, PROBLEMS, Cursor, DeskDep, Limit
 from evil2root.api.schemas.people import AuditOut
-from evil2root.api.schemas.status import DatabaseOut, FeedOut, ParkedOut, SettingsOut, StatusOut, SystemOut
+from evil2root.api.schemas.status import DatabaseOut, DrillOut, FeedOut, ParkedOut, SettingsOut, StatusOut, SystemOut
 from evil2root.api.strict import StrictRoute
 from evil2root.api.values import ListOut, Out, page_or_422
 from evil2root.domain.decision.strategies.fusion import Fusion
 
 PARKED_MAX = 50
+DRILLS_MAX = 20
 
 router = APIRouter(route_class=StrictRoute, responses=PROBLEMS)
 
@@ -83,6 +84,7 @@ async def get_system(desk: DeskDep) -> SystemOut:
         feed=FeedOut.of(status.feed, status),
         database=DatabaseOut.of(await desk.reads.health()),
         parked=[ParkedOut.of(line) for line in await desk.reads.parked(limit=PARKED_MAX)],
+        drills=[DrillOut.of(one) for one in await desk.reads.drills(limit=DRILLS_MAX)],
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 from evil2root.api.values import Exact, Moment, Out
 from evil2root.domain.risk.breaker import BreakerState
 from evil2root.engine.desk import FeedState, Phase, Status
+from evil2root.engine.drilled import DrillResult
 from evil2root.engine.reads import DatabaseHealth, ParkedLine
 
 
@@ -124,6 +125,22 @@ class ParkedOut(Out):
         return cls.model_validate(line)
 
 
+class DrillOut(Out):
+    """What a rehearsal of the halt showed."""
+
+    began_at: Moment
+    positions: int
+    orders: int
+    flat_after_s: float | None
+    """Seconds until nothing was held and no order was open; null when that was given up."""
+    says: str
+
+    @classmethod
+    def of(cls, result: DrillResult) -> Self:
+        """Make it from what was kept."""
+        return cls.model_validate(result)
+
+
 class SystemOut(Out):
     """What the bot runs on."""
 
@@ -139,6 +156,8 @@ class SystemOut(Out):
     database: DatabaseOut
     parked: list[ParkedOut]
     """The newest first, 50 at most."""
+    drills: list[DrillOut]
+    """The newest first, 20 at most."""
 
 
 class SettingsOut(Out):

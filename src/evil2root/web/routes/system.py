@@ -35,6 +35,7 @@ async def system_page(request: Request, desk: DeskDep, verify: bool = False) -> 
         request, "pages/system.html", frame=frame(request, desk, page="system", topics=topics_of(MACHINE)),
         page=await system.system_page(desk), verified=await _verified(desk) if verify else None, charts_by=CHARTS_BY,
         parked=await guarded(system.parked(desk), what="What was set aside could not be read", name="parked"),
+        drills=await guarded(system.drills(desk), what="What the drills showed could not be read", name="drills"),
         freshness=await guarded(system.freshness(desk), what="The stored bars could not be read", name="freshness"),
         regions=await regions_of(request, desk, MACHINE),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from evil2root.web.views.common import Badge, Place, place_of
 from evil2root.web.views.shell import is_stale
 
 PARKED_MAX = 20
+DRILLS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,16 @@ class ParkedRow:
     kind: str
     reason: str
     payload: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillRow:
+    """A rehearsal of the halt."""
+
+    at: f.Moment
+    took: str
+    held: str
+    says: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +219,19 @@ async def parked(desk: Desk) -> tuple[ParkedRow, ...]:
     place = place_of(desk.policy, desk.status().now)
     lines = await desk.reads.parked(limit=PARKED_MAX)
     return tuple(ParkedRow(at=place.stamp(p.at), kind=p.kind, reason=p.reason, payload=p.payload) for p in lines)
+
+
+async def drills(desk: Desk) -> tuple[DrillRow, ...]:
+    """What rehearsals of the halt showed."""
+    place = place_of(desk.policy, desk.status().now)
+    return tuple(
+        DrillRow(
+            at=place.stamp(d.began_at), says=d.says,
+            took="not closed" if d.flat_after_s is None else f"flat in {d.flat_after_s:,.2f} s",
+            held=f"{f.count(d.positions, 'position')}, {f.count(d.orders, 'open order')}",
+        )
+        for d in await desk.reads.drills(limit=DRILLS_MAX)
+    )  # fmt: skip
 
 
 def audit_row(line: AuditLine, place: Place) -> AuditRow:
