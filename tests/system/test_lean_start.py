@@ -10,9 +10,8 @@ import pytest
 
 from tests.system.running import Bot, environment, free_port
 
-# pandas is not among them: TA-Lib loads it where it is installed, which the base lock does not.
 HEAVY = ("torch", "lightgbm", "xgboost", "sklearn", "stable_baselines3", "matplotlib", "aiogram", "yfinance",
-         "numba", "alembic", "ccxt")  # fmt: skip
+         "numba", "alembic", "ccxt", "pandas", "pandas_ta_classic", "exchange_calendars")  # fmt: skip
 IDLE_MB_MAX = 250
 
 PROGRAM = """

@@ -11,7 +11,8 @@ from math import inf
 
 import numpy as np
 import numpy.typing as npt
-import talib
+
+from evil2root.domain.market.lean_talib import talib
 
 Floats = npt.NDArray[np.float64]
 

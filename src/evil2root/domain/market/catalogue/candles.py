@@ -3,10 +3,9 @@
 Each is a column `cdl...`, named as in TA-Lib. Seven of them take a penetration (share of the first body).
 """
 
-import talib
-
 from evil2root.domain.market.catalogue.entry import OHLC, by_talib
 from evil2root.domain.market.indicators import Indicator, Unit
+from evil2root.domain.market.lean_talib import talib
 
 _PENETRATION = {
     "CDLABANDONEDBABY": 0.3,

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import talib
 
 from evil2root.domain.market.indicators import FLAT_FRAC, Column, Floats, Indicator, Unit
+from evil2root.domain.market.lean_talib import talib
 
 C = ("close",)
 HL = ("high", "low")

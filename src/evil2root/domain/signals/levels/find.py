@@ -5,9 +5,9 @@ from math import floor, isfinite, log10
 
 import numpy as np
 import polars as pl
-import talib
 
 from evil2root.domain.market.indicators import Floats
+from evil2root.domain.market.lean_talib import talib
 from evil2root.domain.signals.levels.level import Level, Origin, Role, strength_of
 from evil2root.domain.signals.patterns.pivots import Pivot, pivots
 

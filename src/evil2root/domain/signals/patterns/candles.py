@@ -5,10 +5,10 @@ from hashlib import sha256
 
 import numpy as np
 import polars as pl
-import talib
 
 from evil2root.domain.market.catalogue.candles import CANDLES
 from evil2root.domain.market.indicators import Indicator
+from evil2root.domain.market.lean_talib import talib
 from evil2root.domain.signals.patterns.detect import Pattern
 from evil2root.domain.signals.patterns.shape import Direction
 

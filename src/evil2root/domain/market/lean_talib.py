@@ -1,0 +1,18 @@
+"""TA-Lib without pandas.
+
+Its wheel imports pandas wherever that is installed, only to be able to take its Series. Nothing here hands it one, and
+every start would pay for it (0.4 s and 70 MB), so pandas is out of sight while TA-Lib is imported. Import it from here.
+"""
+
+import sys
+
+_UNSEEN = "pandas" not in sys.modules
+if _UNSEEN:
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # how Python marks what can't be imported
+try:
+    import talib
+finally:
+    if _UNSEEN:
+        del sys.modules["pandas"]
+
+__all__ = ["talib"]
