@@ -122,6 +122,27 @@ async def test_an_order_ends_when_all_that_the_venue_took_of_it_is_filled() -> N
     assert_the_same(books, venue)
 
 
+async def test_what_is_too_little_to_be_sold_is_given_back_and_keeps_no_symbol_from_trading() -> None:
+    frames, books, venue = told(60), Books(), a_venue()
+    venue.keeps, venue.lot = Decimal("0.0137"), Decimal("0.01")
+
+    engine = an_engine_outside(rules(), frames, books, venue, start=start_of(frames))
+    await until(engine)
+    found = await engine.compare()
+
+    bought = [f for f in venue.kept.executions if f.side is Side.BUY]
+    left = engine.performer.state.carry.ignored
+    held = {s: p.quantity for s, p in books.positions.items()}
+    sums = balances(books.entries.values())
+    assert len(bought) > 10
+    assert all(left[symbol] > 0 for symbol in SYMBOLS)
+    assert {s: held.get(s, ZERO) + left[s] for s in SYMBOLS} == venue.kept.positions
+    assert sums[CASH, "USD"] == venue.kept.cash
+    assert all(sums[f"position:{s}", s] == held.get(s, ZERO) for s in SYMBOLS)
+    assert not found
+    assert not books.parked
+
+
 @pytest.mark.parametrize("seed", range(6))
 async def test_no_fault_loses_or_doubles_an_order(seed: int) -> None:
     rng = np.random.default_rng(seed)

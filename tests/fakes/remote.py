@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import FINAL, Leg, Order, OrderKind, OrderState
-from evil2root.domain.core.money import ZERO, Money, Price, Quantity
+from evil2root.domain.core.money import ZERO, Money, Price, Quantity, floor_to
 from evil2root.domain.core.side import Side
 from evil2root.domain.execution.broker import Answer, Books, BrokerUnavailable
 from evil2root.domain.execution.remote import Heard, Repeat, Traits, VenueOrder
@@ -92,6 +92,8 @@ class FakeVenue:
         """Fill only so much at first."""
         self.keeps = ZERO
         """So much of a purchase it keeps as its fee: these units never move."""
+        self.lot = ZERO
+        """Sales are floored to this; zero: taken as they come."""
         self.page = page
         self.stream_is_cut = False
         self.submits: list[str] = []
@@ -127,7 +129,9 @@ class FakeVenue:
 
     def _place(self, order: Order, *, appears_in: int) -> Kept:
         now = self.clock.now()
-        taken = order.quantity - (self.keeps if order.side is Side.BUY else ZERO)
+        taken: Decimal = order.quantity - (self.keeps if order.side is Side.BUY else ZERO)
+        if self.lot and order.side is Side.SELL:
+            taken = floor_to(taken, step=self.lot)
         record = VenueOrder(
             client_order_id=order.client_order_id, broker_order_id=f"V-{len(self.kept.placed) + 1}",
             symbol=order.symbol, side=order.side, kind=order.kind.value, quantity=taken, price=order.price,

@@ -317,9 +317,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3_600.0)
     parser.add_argument("--assets", default="BTC,ETH")
     parser.add_argument("--fees", default="none")
+    parser.add_argument("--fee-frac", type=Decimal, default=Decimal("0.001"))
     given = parser.parse_args()
     pairs = [Pair(asset, "USDT") for asset in given.assets.split(",")]
-    book = BinanceBook(pairs={pair.symbol: pair for pair in pairs}, fees=given.fees)
+    book = BinanceBook(pairs={pair.symbol: pair for pair in pairs}, fees=given.fees, fee_frac=given.fee_frac)
 
     async def run() -> None:
         async with served(BinanceServer(book, faults=given.faults, seed=given.seed), port=given.port) as address:

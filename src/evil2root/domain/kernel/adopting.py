@@ -74,7 +74,7 @@ def _adopt_cash(turn: Turn, event: DifferenceSettled) -> None:
     turn.state = replace(turn.state, portfolio=replace(portfolio, cash=Money(event.theirs)))
     entries = ledger.adjusted_cash(extra, currency=turn.policy.currency, at=event.at, ref=event.ref)
     turn.do(KeepEntries(entries=entries))
-    _paid_in(turn, extra)
+    paid_in(turn, extra)
     _unignore(turn, event.what)
     turn.do(Reply(done=True, says=f"Booked {extra} {turn.policy.currency} as paid in: cash is {event.theirs}."))
 
@@ -99,7 +99,7 @@ def _adopt_units(turn: Turn, event: DifferenceSettled) -> None:
         instrument, Quantity(extra), price=price, rate=rate, currency=turn.policy.currency, at=event.at, ref=event.ref
     )
     turn.do(KeepEntries(entries=entries))
-    _paid_in(turn, Money(extra * price * rate))
+    paid_in(turn, Money(extra * price * rate))
     _mark(turn, bar, renew=False)
     _unignore(turn, symbol)
     _hold(turn, event, bar, price, rate)
@@ -158,7 +158,7 @@ def _mark(turn: Turn, bar: Bar, *, renew: bool) -> None:
     turn.state = replace(turn.state, portfolio=replace(turn.state.portfolio, marks=marks))
 
 
-def _paid_in(turn: Turn, extra: Money) -> None:
+def paid_in(turn: Turn, extra: Money) -> None:
     """Count what is booked without a trade as the owner's money: it is no profit and no loss."""
     carry = turn.state.carry
     equity = Money(carry.equity + extra)

@@ -11,6 +11,7 @@ from evil2root.domain.kernel.events import OrderAnswered, SessionOpened, Verdict
 from evil2root.domain.kernel.freezing import freeze
 from evil2root.domain.kernel.guarding import note_bare
 from evil2root.domain.kernel.leaving import cancel, release
+from evil2root.domain.kernel.leftovers import give_back_leftovers
 from evil2root.domain.kernel.record import Outcome
 from evil2root.domain.kernel.state import Turn
 
@@ -92,6 +93,7 @@ def order_answered(turn: Turn, event: OrderAnswered) -> None:
     turn.do(KeepOrder(order=moved))
     if moved.cancel_wanted and to in (OrderState.ACCEPTED, OrderState.PARTIAL):
         cancel(turn, moved, why="canceled before it was accepted")
+    give_back_leftovers(turn, moved, at=event.at)
     position = turn.state.portfolio.positions.get(moved.symbol)
     # Only a stop protects: a lost target leaves the position guarded.
     lost = moved.leg is Leg.STOP and not moved.is_open
