@@ -72,27 +72,41 @@ async def test_no_kill_and_no_lie_loses_or_doubles_an_order_of_coins(bot: Bot, v
     bot.start()
 
     for _ in range(KILLS):
-        await asyncio.sleep(float(chance.uniform(1.0, 3.0)))
+        await traded(venue)
+        await asyncio.sleep(float(chance.uniform(0.0, 1.0)))
         bot.kill()
         bot.start()
-    await asyncio.sleep(3)
+    await traded(venue)
     halted = bot.command("halt", "--reason", "end of the drill")
     assert halted.returncode == 0, halted.stderr
     await settled(bot)
     assert bot.stop() == 0
     verified = bot.command("ledger", "verify")
-    async with httpx.AsyncClient(timeout=20) as client:
-        truth: Mapping[str, Any] = (await client.get(f"{venue}/control/truth")).json()
+    truth = await truth_of(venue)
     books = await kept_books(bot.data_dir)
 
     assert verified.returncode == 0, verified.stderr
     _require_the_same(books, truth)
 
 
+async def truth_of(venue: str) -> Mapping[str, Any]:
+    async with httpx.AsyncClient(timeout=20) as client:
+        told: Mapping[str, Any] = (await client.get(f"{venue}/control/truth")).json()
+        return told
+
+
+async def traded(venue: str, orders: int = 3) -> None:
+    """Wait until the exchange has taken some more orders."""
+    before = len((await truth_of(venue))["orders"])
+    async with asyncio.timeout(120):
+        while len((await truth_of(venue))["orders"]) < before + orders:  # noqa: ASYNC110 - it tells nobody by itself
+            await asyncio.sleep(0.2)
+
+
 def _require_the_same(books: Mapping[str, Any], truth: Mapping[str, Any]) -> None:
     placed = [ours(order["clientOrderId"]) for order in truth["orders"]]
     posts = [ours(name) for name in truth["posts"]]
-    assert len(placed) > 2 * KILLS
+    assert len(placed) > 3 * KILLS
     assert len(set(placed)) == len(placed), "an order was sent twice"
     assert len(set(posts)) == len(posts), "an order was asked for twice"
     assert set(placed) <= set(books["orders"]), "an order was lost"
