@@ -84,8 +84,8 @@ def wire(settings: Settings, opened: Database, *, say: Callable[[str], None]) ->
     feed = ReplayFeed(histories, speed=settings.replay.speed, loop=settings.replay.loop, keep=keep)
     say(f"Recorded history: {feed.origin}")
     halt_file = HaltFile(settings.data_folder / "HALT")
-    outside = remote_broker(settings, symbols=list(histories))
     policy = policy_of(settings, list(histories))
+    outside = remote_broker(settings, symbols=policy.traded)
     if outside is not None:
         policy = replace(policy, venue=outside.traits)
     if settings.mode == "live":

@@ -32,7 +32,9 @@ def give_back_leftovers(turn: Turn, over: Order, *, at: datetime) -> None:
         instrument, Quantity(-left), price=price, rate=rate, currency=turn.policy.currency, at=at,
         ref=f"adjust:leftover:{over.client_order_id}",
     )  # fmt: skip
-    turn.do(KeepEntries(entries=entries), KeepTrade(trade=position.ended(price=price, rate=rate, at=at, reason=over.reason)))
+    turn.do(
+        KeepEntries(entries=entries), KeepTrade(trade=position.ended(price=price, rate=rate, at=at, reason=over.reason))
+    )
     paid_in(turn, Money(-left * price * rate))
     ignored = turn.state.carry.ignored
     turn.carry(ignored={**ignored, over.symbol: ignored.get(over.symbol, ZERO) + left})
