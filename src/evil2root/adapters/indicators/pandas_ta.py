@@ -34,7 +34,7 @@ class PandasTa:
             return nothing
         pandas = import_module("pandas")
         # It hands TA-Lib its Series, which TA-Lib was imported without (`lean_talib`): it looks for them under this name.
-        import_module("talib")._pd_Series = pandas.Series  # noqa: SLF001
+        setattr(import_module("talib"), "_pd_Series", pandas.Series)  # noqa: B010
         compute: Callable[..., Any] = getattr(import_module("pandas_ta_classic"), self.function)
         series = {name: pandas.Series(values) for name, values in zip(self.takes, inputs, strict=True)}
         made = compute(**series, **params)
