@@ -188,6 +188,19 @@ class TestRefusals:
             ({"MODE": "live", "LIVE_CONFIRM": "I-UNDERSTAND"}, "which has no real money"),
             ({"BROKER": "alpaca"}, "needs EVIL2ROOT_ALPACA__API_KEY and EVIL2ROOT_ALPACA__API_SECRET"),
             ({"BROKER": "ccxt:binance"}, "needs EVIL2ROOT_CCXT__API_KEY and EVIL2ROOT_CCXT__API_SECRET"),
+            (
+                {
+                    "BROKER": "ccxt:binance",
+                    "CCXT__API_KEY": "k",
+                    "CCXT__API_SECRET": "s",
+                    "CCXT__BASE_URL": "https://api1.binance.com/",
+                },
+                "where the other kind of account is",
+            ),
+            (
+                {"BROKER": "ccxt:binance", "CCXT__BASE_URL": "https://testnet.binance.vision", "MODE": "live"},
+                "where the other kind of account is",
+            ),
             ({"SIGNALS__BREAKOUT_WEIGHT": "0.5"}, "they must sum to 1"),
             ({"VALIDATION__TREND_WEIGHT": "0.5"}, "they must sum to 1"),
         ],

@@ -1,5 +1,6 @@
 """The whole tree of settings, what may not stand together, and what this build has not got yet."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -31,6 +32,9 @@ LIVE_SOURCES: tuple[str, ...] = ()
 
 REAL_MONEY_AT = "https://api.alpaca.markets"
 PAPER_MONEY_AT = "https://paper-api.alpaca.markets"
+
+REAL_COINS_AT = re.compile(r"https?://(api|www|ws-api)[0-9a-z.-]*\.binance\.com(:\d+)?(/.*)?")
+TEST_COINS_AT = re.compile(r"https?://(testnet\.binance\.vision|demo-api\.binance\.com)(:\d+)?(/.*)?")
 
 OPTION_NAMES = {
     "risk.short_allowed": "short",
@@ -178,12 +182,7 @@ def _contradictions(settings: Settings) -> list[str]:
             f"{PREFIX}BROKER is alpaca, which needs {PREFIX}ALPACA__API_KEY and {PREFIX}ALPACA__API_SECRET "
             "(or the same names with _FILE)."
         )
-    exchange = settings.ccxt
-    if settings.broker in EXCHANGES and not (exchange.api_key and exchange.api_secret):
-        found.append(
-            f"{PREFIX}BROKER is {settings.broker}, which needs {PREFIX}CCXT__API_KEY and {PREFIX}CCXT__API_SECRET "
-            "(or the same names with _FILE)."
-        )
+    found += _of_the_exchange(settings)
     if settings.broker == "alpaca" and settings.paper.currency != "USD":
         found.append(
             f"{PREFIX}BROKER is alpaca, whose accounts are kept in USD, and {PREFIX}PAPER__CURRENCY is "
@@ -207,6 +206,26 @@ def _contradictions(settings: Settings) -> list[str]:
         if abs(sum(values) - 1) > 1e-9:
             listed = " + ".join(f"{value:g}" for value in values)
             found.append(f"The weights {PREFIX}{group} are {listed} = {sum(values):g}; they must sum to 1.")
+    return found
+
+
+def _of_the_exchange(settings: Settings) -> list[str]:
+    """Find what a crypto exchange lacks, or has of the other kind of account."""
+    if settings.broker not in EXCHANGES:
+        return []
+    given, found = settings.ccxt, []
+    if not (given.api_key and given.api_secret):
+        found.append(
+            f"{PREFIX}BROKER is {settings.broker}, which needs {PREFIX}CCXT__API_KEY and {PREFIX}CCXT__API_SECRET "
+            "(or the same names with _FILE)."
+        )
+    at = (given.base_url or "").rstrip("/")
+    is_real, is_test = REAL_COINS_AT.fullmatch(at) is not None, TEST_COINS_AT.fullmatch(at) is not None
+    if is_real if settings.mode == "paper" else is_test:
+        found.append(
+            f"{PREFIX}MODE is {settings.mode} and {PREFIX}CCXT__BASE_URL={at} is where the other kind of account is: "
+            f"leave {PREFIX}CCXT__BASE_URL out, or set the other mode."
+        )
     return found
 
 
