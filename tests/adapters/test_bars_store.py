@@ -1,11 +1,10 @@
 """Stored bars: once each, to the last bit, and never silently others."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from math import nextafter
 from time import perf_counter
 
 import asyncpg
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -14,34 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.postgres.bars import Added, PostgresBars, _packed, _parsed
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.market.history import STORED_SCHEMA, History
+from evil2root.domain.market.history import STORED_SCHEMA
+from tests.adapters.bar_histories import BEGIN, a_history, changed
 
 pytestmark = pytest.mark.postgres
-
-BEGIN = datetime(1999, 12, 30, 14, 30, tzinfo=UTC)
-
-
-def a_history(
-    rows: int = 30, *, symbol: str = "AAPL", interval: Interval = Interval.D1, begin: datetime = BEGIN
-) -> History:
-    steps = np.arange(rows)
-    close = 100 + 10 * np.sin(steps * 0.37)
-    opened = [begin + timedelta(days=int(n)) for n in steps]
-    stored = pl.DataFrame(
-        {
-            "opened_at": opened, "closed_at": [o + timedelta(hours=6, minutes=30) for o in opened], "open": close + 0.1,
-            "high": close + 1, "low": close - 1, "close": close, "volume": 1e6 + steps, "factor": 0.5 + steps / (2 * rows),
-        },
-        schema=STORED_SCHEMA,
-    )  # fmt: skip
-    return History(symbol=symbol, interval=interval, stored=stored, origin="a test")
-
-
-def changed(history: History, *, row: int, close: float) -> History:
-    closes = history.stored["close"].to_list()
-    closes[row] = close
-    stored = history.stored.with_columns(pl.Series("close", closes))
-    return History(symbol=history.symbol, interval=history.interval, stored=stored, origin="another test")
 
 
 async def test_bars_come_back_to_the_last_bit_raw_and_adjusted(engine: AsyncEngine) -> None:

@@ -18,9 +18,9 @@ from evil2root.domain.kernel import actions as do
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.engine.drilled import DrillResult
 from evil2root.engine.reads import PAGE_MAX, DecisionFilter
+from tests.adapters.bar_histories import BEGIN as BARS_BEGIN
+from tests.adapters.bar_histories import a_history
 from tests.adapters.kernel_runs import BEGIN, Run, a_run
-from tests.adapters.test_bars_store import BEGIN as BARS_BEGIN
-from tests.adapters.test_bars_store import a_history
 
 pytestmark = pytest.mark.postgres
 

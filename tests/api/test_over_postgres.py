@@ -20,8 +20,8 @@ from evil2root.domain.kernel.policy import Policy
 from evil2root.engine.access import Access, Role
 from evil2root.engine.desk import Status
 from evil2root.engine.idempotency import Once
+from tests.adapters.bar_histories import a_history
 from tests.adapters.kernel_runs import BEGIN, Run, a_run
-from tests.adapters.test_bars_store import a_history
 from tests.api.door import API, House, assert_problem, idempotent
 from tests.fakes.access import SECRET, QuickHasher
 from tests.fakes.desk import FakeDesk, a_desk

@@ -21,18 +21,18 @@ from evil2root.domain.market.bars import BarsUnavailable
 from evil2root.domain.market.history import STORED_SCHEMA, History
 
 COLUMNS = tuple(STORED_SCHEMA.names())
-_TIMES = COLUMNS[:2]
+TIMES = COLUMNS[:2]
 
 _ROW = np.dtype(
     [("fields", ">i2")]
-    + [part for name in COLUMNS for part in ((f"{name}_size", ">i4"), (name, ">i8" if name in _TIMES else ">f8"))]
+    + [part for name in COLUMNS for part in ((f"{name}_size", ">i4"), (name, ">i8" if name in TIMES else ">f8"))]
 )
 """A row in binary COPY: the number of fields, then each field's size in bytes and its value, big end first."""
 
-_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
-_TRAILER = b"\xff\xff"
+HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+TRAILER = b"\xff\xff"
 
-_EPOCH_US = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+EPOCH_US = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 """PostgreSQL counts microseconds from here."""
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
@@ -73,7 +73,7 @@ class PostgresBars:
         given = (history.symbol, history.interval.value)
         async with self._engine.begin() as connection:
             await connection.exec_driver_sql("SELECT 1")  # SQLAlchemy begins with its own first statement
-            raw = await _driver(connection)
+            raw = await driver(connection)
             # Two loads of one series, one after the other: the counts are then exact.
             await raw.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", "bars " + " ".join(given))
             await raw.execute(
@@ -89,7 +89,7 @@ class PostgresBars:
                 *given,
             )
             await raw.execute(
-                _MERGE.format(otherwise=_REPLACE if replace else "NOTHING"), *given, source or history.origin
+                _MERGE.format(otherwise=REPLACE if replace else "NOTHING"), *given, source or history.origin
             )
         return Added(
             new=history.stored.height - known["known"],
@@ -133,9 +133,9 @@ class PostgresBars:
         """Return raw bars with their factors, `STORED_SCHEMA`, oldest first."""
         buffer = io.BytesIO()
         async with self._engine.connect() as connection:
-            raw = await _driver(connection)
+            raw = await driver(connection)
             await raw.copy_from_query(
-                _SELECT,
+                SELECT,
                 symbol,
                 interval.value,
                 start or EARLIEST,
@@ -147,7 +147,7 @@ class PostgresBars:
         return _parsed(buffer.getbuffer())
 
 
-_SELECT = (
+SELECT = (
     f"SELECT * FROM (SELECT {', '.join(COLUMNS)} FROM bars WHERE symbol = $1 AND interval = $2 "  # noqa: S608
     "AND opened_at >= $3 AND opened_at < $4 AND closed_at <= $4 ORDER BY opened_at DESC LIMIT $5) AS newest "
     "ORDER BY opened_at"
@@ -157,14 +157,14 @@ _MERGE = (
     f"SELECT $1, $2, $3, {', '.join(COLUMNS)} FROM staged_bars ORDER BY opened_at "
     "ON CONFLICT (symbol, interval, opened_at) DO {otherwise}"
 )
-_REPLACE = (
+REPLACE = (
     f"UPDATE SET ({', '.join(COLUMNS[1:])}, source, stored_at) = "
     f"ROW({', '.join(f'excluded.{name}' for name in COLUMNS[1:])}, excluded.source, now()) "
     f"WHERE NOT ({SAME.replace('s.', 'excluded.')})"
 )
 
 
-async def _driver(connection: AsyncConnection) -> "asyncpg.Connection[Any]":
+async def driver(connection: AsyncConnection) -> "asyncpg.Connection[Any]":
     """Give asyncpg's own connection: SQLAlchemy has no COPY."""
     return (await connection.get_raw_connection()).driver_connection
 
@@ -179,14 +179,14 @@ def _packed(stored: pl.DataFrame) -> bytes:
     for name in COLUMNS:
         values = stored[name].to_physical().to_numpy()
         rows[f"{name}_size"] = 8
-        rows[name] = values - _EPOCH_US if name in _TIMES else values
-    return _HEADER + rows.tobytes() + _TRAILER
+        rows[name] = values - EPOCH_US if name in TIMES else values
+    return HEADER + rows.tobytes() + TRAILER
 
 
 def _parsed(copied: memoryview) -> pl.DataFrame:
-    count = (len(copied) - len(_HEADER) - len(_TRAILER)) // _ROW.itemsize
-    rows = np.frombuffer(copied, dtype=_ROW, count=count, offset=len(_HEADER))
+    count = (len(copied) - len(HEADER) - len(TRAILER)) // _ROW.itemsize
+    rows = np.frombuffer(copied, dtype=_ROW, count=count, offset=len(HEADER))
     columns = {
-        name: rows[name].astype("<i8") + _EPOCH_US if name in _TIMES else rows[name].astype("<f8") for name in COLUMNS
+        name: rows[name].astype("<i8") + EPOCH_US if name in TIMES else rows[name].astype("<f8") for name in COLUMNS
     }
     return pl.DataFrame(columns).cast(STORED_SCHEMA)
