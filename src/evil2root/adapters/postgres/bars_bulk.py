@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import numpy as np
 import polars as pl
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from evil2root.adapters.postgres.bars import (
     COLUMNS,
@@ -54,32 +54,22 @@ class BulkBars:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def load(self, histories: Sequence[History], *, replace: bool = False) -> Loaded:
+    async def load(
+        self, histories: Sequence[History], *, replace: bool = False, on: AsyncConnection | None = None
+    ) -> Loaded:
         """Store all histories or none, in one transaction. Doing it again changes nothing.
 
-        Raises `ValueError` for more than `SERIES_MAX` of them, or two of one series.
+        `on` an open connection it is part of that transaction. Raises `ValueError` for more than `SERIES_MAX` of them,
+        or two of one series.
         """
         names = [(history.symbol, history.interval.value) for history in histories]
         if len(names) > SERIES_MAX or len(set(names)) < len(names):
             msg = f"A load takes up to {SERIES_MAX} series, each once: {len(names)} given, {len(set(names))} different."
             raise ValueError(msg)
+        if on is not None:
+            return await _load(on, histories, replace=replace)
         async with self._engine.begin() as connection:
-            await connection.exec_driver_sql("SELECT 1")  # SQLAlchemy begins with its own first statement
-            raw = await driver(connection)
-            await raw.execute(_LOCK, *_columns(names))
-            spans = {(row["symbol"], row["interval"]): row for row in await raw.fetch(_SPANS, *_columns(names))}
-            beyond, among = [], []
-            for history in histories:
-                first, last = spans[history.symbol, history.interval.value][2:]
-                inside = pl.lit(first is not None) & pl.col("opened_at").is_between(first or LATEST, last or EARLIEST)
-                beyond.append((history, history.stored.filter(~inside)))
-                among.append((history, history.stored.filter(inside)))
-            await raw.copy_to_table("bars", source=copied(beyond), columns=NAMED, format="binary")
-            new = sum(rows.height for _, rows in beyond)
-            if not any(rows.height for _, rows in among):
-                return Loaded(new=new, same=0, different=0)
-            merged = await _merge(raw, among, replace=replace)
-        return Loaded(new=new + merged.new, same=merged.same, different=merged.different)
+            return await _load(connection, histories, replace=replace)
 
     async def table(
         self,
@@ -100,6 +90,26 @@ class BulkBars:
                 _TABLE, names, interval.value, start or EARLIEST, until or LATEST, output=buffer, format="binary"
             )
         return await asyncio.to_thread(_table, buffer.getbuffer(), names)
+
+
+async def _load(connection: AsyncConnection, histories: Sequence[History], *, replace: bool) -> Loaded:
+    await connection.exec_driver_sql("SELECT 1")  # SQLAlchemy begins with its own first statement
+    raw = await driver(connection)
+    names = _columns([(history.symbol, history.interval.value) for history in histories])
+    await raw.execute(_LOCK, *names)
+    spans = {(row["symbol"], row["interval"]): row for row in await raw.fetch(_SPANS, *names)}
+    beyond, among = [], []
+    for history in histories:
+        _, _, first, last = spans[history.symbol, history.interval.value]
+        inside = pl.lit(first is not None) & pl.col("opened_at").is_between(first or LATEST, last or EARLIEST)
+        beyond.append((history, history.stored.filter(~inside)))
+        among.append((history, history.stored.filter(inside)))
+    await raw.copy_to_table("bars", source=copied(beyond), columns=NAMED, format="binary")
+    new = sum(rows.height for _, rows in beyond)
+    if not any(rows.height for _, rows in among):
+        return Loaded(new=new, same=0, different=0)
+    merged = await _merge(raw, among, replace=replace)
+    return Loaded(new=new + merged.new, same=merged.same, different=merged.different)
 
 
 _LOCK = (

@@ -1,0 +1,69 @@
+"""From a question to stored bars: ask, clean, keep. The same for the live feed and for a fetch by hand."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import polars as pl
+
+from evil2root.domain.core.instrument import Instrument
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.calendars import Calendars
+from evil2root.domain.market.cleaning import Cleaned, Known, clean
+from evil2root.domain.market.cleaning.values import CONTEXT_BARS
+from evil2root.domain.market.sources import Heard
+
+
+class Teller(Protocol):
+    """Asks sources; `FailOver` does. Raises `BarsUnavailable` when none has the symbol."""
+
+    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Heard: ...
+
+
+class Shelf(Protocol):
+    """Where cleaned answers are kept. Raises `BarsUnavailable` while it is away."""
+
+    async def stored(
+        self, symbol: str, interval: Interval, *, start: datetime | None = None, until: datetime | None = None,
+        limit: int | None = None,
+    ) -> pl.DataFrame:  # fmt: skip
+        """Return raw bars with their factors, `STORED_SCHEMA`, oldest first; with a `limit` the newest of them."""
+        ...
+
+    async def take(self, cleaned: Cleaned) -> int:
+        """Keep believed bars, rows set aside and oddities of one answer, all or nothing; how many bars are new."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What one question brought."""
+
+    new: int
+    """Bars that were not stored before."""
+    told: int
+    """Bars that were believed."""
+    set_aside: int
+    silent: tuple[tuple[str, str], ...]
+    """Sources that gave no answer, and why."""
+
+
+class Gatherer:
+    """Asks for bars, cleans what is told beside what is stored, keeps it."""
+
+    def __init__(self, *, teller: Teller, calendars: Calendars, shelf: Shelf) -> None:
+        self._teller, self._calendars, self.shelf = teller, calendars, shelf
+
+    async def gather(self, instrument: Instrument, interval: Interval, *, start: datetime, end: datetime) -> Gathered:
+        """Bring the bars that open in `[start, end)`. Doing it again adds nothing.
+
+        Raises `BarsUnavailable` when no source answers or the store is away: nothing is kept then.
+        """
+        symbol = instrument.symbol
+        heard = await self._teller.heard(symbol, interval, start=start, end=end)
+        before = await self.shelf.stored(symbol, interval, until=start, limit=CONTEXT_BARS)
+        overlapped = await self.shelf.stored(symbol, interval, start=start)
+        known = Known(stored=pl.concat([before, overlapped]).unique("opened_at").sort("opened_at"), peers=heard.peers)
+        cleaned = clean(heard.answer, self._calendars.sessions(instrument), known)
+        new = await self.shelf.take(cleaned)
+        return Gathered(new=new, told=cleaned.good.height, set_aside=cleaned.quarantined.height, silent=heard.silent)

@@ -1,0 +1,158 @@
+"""Live bars by asking: after each close the calendars name, until it is there or the wait for it is over."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from evil2root.domain.core.clock import Clock
+from evil2root.domain.core.instrument import Instrument
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.adjust import adjusted
+from evil2root.domain.market.bars import Bar, BarsUnavailable
+from evil2root.domain.market.calendars import Calendars
+from evil2root.domain.market.sessions import DAY, EPOCH, MICROSECOND, moment
+from evil2root.domain.market.sources import BarGroup
+from evil2root.engine.gathering import Gatherer
+from evil2root.engine.observe import bars_of
+
+log = structlog.get_logger()
+
+AT_ONCE = 4
+"""Questions under way at the same time: sources bear few, and answers are cleaned on the same machine that trades."""
+
+LOOK_AHEAD = 15 * DAY
+"""How far ahead the next close is looked for, microseconds: longer than any market stays shut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """When a bar is asked for."""
+
+    after_close: timedelta = timedelta(seconds=5)
+    """Sources need a moment to make a bar."""
+    again: timedelta = timedelta(seconds=15)
+    """Between questions for one that is missing."""
+    most: timedelta = timedelta(minutes=2)
+    """After its close a group goes without the symbols still missing."""
+    idle: timedelta = timedelta(minutes=1)
+    """Longest sleep: a machine that was suspended notices soon."""
+
+
+class PolledFeed:
+    """A `BarFeed` of stored bars that were gathered just before.
+
+    A group holds every watched symbol whose bar closed then, or those that were there when patience ended; each symbol
+    left out is reported. A moment nobody has a bar of makes no group and is asked for again, so that an outage of all
+    sources is caught up. What comes for a moment already told is stored, and told no more.
+    """
+
+    def __init__(  # noqa: PLR0913 - who asks, what for, and when
+        self,
+        instruments: Sequence[Instrument],
+        interval: Interval,
+        *,
+        gatherer: Gatherer,
+        calendars: Calendars,
+        clock: Clock,
+        starts_after: datetime,
+        patience: Patience | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        """`starts_after`: cursor of a fresh account."""
+        self._watched = {instrument.symbol: instrument for instrument in instruments}
+        self._interval, self._gatherer, self._clock, self._sleep = interval, gatherer, clock, sleep
+        self._calendars, self._patience = calendars, patience or Patience()
+        self.starts_after = starts_after
+        self.missing: dict[str, str] = {}
+        """Symbols without their newest bar, and why: for the pages."""
+
+    async def groups(self, after: datetime | None) -> AsyncIterator[BarGroup]:
+        """Yield the groups that close after `after`, oldest first, for ever."""
+        cursor = self.starts_after if after is None else after
+        while True:
+            now = self._clock.now()
+            due = self._due(cursor, now - self._patience.after_close)
+            if not due:
+                await self._wait_for_close(cursor, now)
+                continue
+            there, why = await self._there(due, now)
+            passed_over: dict[datetime, list[str]] = {}
+            for closed_at, symbols in due.items():
+                bars = [there[symbol][closed_at] for symbol in symbols if closed_at in there.get(symbol, {})]
+                absent = [symbol for symbol in symbols if closed_at not in there.get(symbol, {})]
+                if absent and now < closed_at + self._patience.most:
+                    break
+                passed_over[closed_at] = absent
+                if not bars:
+                    continue
+                self._report(passed_over, why, told=[bar.symbol for bar in bars])
+                cursor, passed_over = closed_at, {}
+                yield BarGroup(closed_at=closed_at, bars=tuple(bars))
+            if self._due(cursor, now - self._patience.after_close):
+                await self._sleep(self._patience.again.total_seconds())
+
+    def _due(self, cursor: datetime, until: datetime) -> dict[datetime, list[str]]:
+        """Return the closes in `(cursor, until]`, oldest first, each with the symbols that have one, in their order."""
+        found: dict[datetime, list[str]] = {}
+        for symbol in self._watched:
+            for _, closed_at in self._grid(symbol, cursor, until):
+                if cursor < closed_at <= until:
+                    found.setdefault(closed_at, []).append(symbol)
+        return dict(sorted(found.items()))
+
+    def _grid(self, symbol: str, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """Return bars that may close in `(start, end]`: a bar is shorter than two days."""
+        sessions = self._calendars.sessions(self._watched[symbol])
+        first, last = ((at - EPOCH) // MICROSECOND for at in (start, end))
+        opened, closed = sessions.grid(self._interval, start=first - 2 * DAY, end=last)
+        return [(moment(int(o)), moment(int(c))) for o, c in zip(opened, closed, strict=True) if c > first]
+
+    async def _wait_for_close(self, cursor: datetime, now: datetime) -> None:
+        end = max(cursor, now) + timedelta(microseconds=LOOK_AHEAD)
+        ahead = [
+            c for symbol in self._watched for _, c in self._grid(symbol, max(cursor, now - self._patience.most), end)
+        ]
+        coming = min((c for c in ahead if c > cursor), default=end) + self._patience.after_close - now
+        await self._sleep(min(max(coming, timedelta(milliseconds=1)), self._patience.idle).total_seconds())
+
+    async def _there(
+        self, due: Mapping[datetime, Sequence[str]], now: datetime
+    ) -> tuple[dict[str, dict[datetime, Bar]], dict[str, str]]:
+        """Return the bars of the closes that are due, stored or gathered now, and why symbols were not to be had."""
+        before, last = min(due) - MICROSECOND, max(due)
+        slots, why = asyncio.Semaphore(AT_ONCE), dict[str, str]()
+        there: dict[str, dict[datetime, Bar]] = {}
+
+        async def bring(symbol: str) -> None:
+            wanted = {closed_at for closed_at, symbols in due.items() if symbol in symbols}
+            start = min(o for o, c in self._grid(symbol, before, last) if c in wanted)
+            async with slots:
+                try:
+                    there[symbol] = await self._stored(symbol, start, last)
+                    if wanted - there[symbol].keys():
+                        await self._gatherer.gather(self._watched[symbol], self._interval, start=start, end=now)
+                        there[symbol] = await self._stored(symbol, start, last)
+                except BarsUnavailable as problem:
+                    why[symbol] = str(problem)
+
+        async with asyncio.TaskGroup() as tasks:
+            for symbol in dict.fromkeys(symbol for symbols in due.values() for symbol in symbols):
+                tasks.create_task(bring(symbol))
+        return there, why
+
+    async def _stored(self, symbol: str, start: datetime, until: datetime) -> dict[datetime, Bar]:
+        stored = await self._gatherer.shelf.stored(symbol, self._interval, start=start)
+        frame = adjusted(stored.drop("factor"), factor=stored["factor"])
+        bars = bars_of(frame, symbol=symbol, interval=self._interval)
+        return {bar.closed_at: bar for bar in bars if bar.closed_at <= until}
+
+    def _report(self, absent: Mapping[datetime, Sequence[str]], why: Mapping[str, str], *, told: Sequence[str]) -> None:
+        for symbol in told:
+            self.missing.pop(symbol, None)
+        for closed_at, symbols in absent.items():
+            for symbol in symbols:
+                self.missing[symbol] = why.get(symbol, "no source told a bar that could be believed")
+                log.warning("feed.bar_missing", symbol=symbol, closed_at=closed_at, why=self.missing[symbol])

@@ -1,0 +1,81 @@
+"""What was gathered is in the store whole, once, or not at all."""
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from evil2root.adapters.postgres.intake import PostgresShelf
+from evil2root.adapters.postgres.quality import PostgresQuality
+from evil2root.domain.core.instrument import instrument_for
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.bars import BarsUnavailable
+from evil2root.engine.gathering import Gathered, Gatherer
+from tests.fakes.sources import SteppedClock
+from tests.fakes.telling import ComputedCalendars, Market
+
+pytestmark = pytest.mark.postgres
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+NOW = NOON + timedelta(hours=10, minutes=20)
+BTC = instrument_for("BTC-USD")
+
+
+def a_gatherer(engine: AsyncEngine) -> tuple[Gatherer, Market]:
+    market = Market(SteppedClock(NOW))
+    return Gatherer(teller=market, calendars=ComputedCalendars(), shelf=PostgresShelf(engine)), market
+
+
+async def test_gathering_twice_adds_nothing(engine: AsyncEngine) -> None:
+    gatherer, _ = a_gatherer(engine)
+
+    first = await gatherer.gather(BTC, Interval.H1, start=NOON, end=NOW)
+    again = await gatherer.gather(BTC, Interval.H1, start=NOON, end=NOW)
+
+    assert first == Gathered(new=10, told=10, set_aside=0, silent=())
+    assert again == Gathered(new=0, told=10, set_aside=0, silent=())
+
+
+async def test_windows_that_overlap_make_one_series(engine: AsyncEngine) -> None:
+    gatherer, _ = a_gatherer(engine)
+
+    news = [
+        (
+            await gatherer.gather(
+                BTC, Interval.H1, start=NOON + timedelta(hours=start), end=NOON + timedelta(hours=end)
+            )
+        ).new
+        for start, end in ((4, 8), (0, 6), (6, 10))
+    ]
+
+    assert news == [4, 4, 2]
+    stored = await gatherer.shelf.stored("BTC-USD", Interval.H1)
+    assert stored["opened_at"].to_list() == [NOON + timedelta(hours=n) for n in range(10)]
+
+
+async def test_a_failure_in_the_middle_leaves_no_half_window(
+    engine: AsyncEngine, connection: "asyncpg.Connection"
+) -> None:
+    gatherer, market = a_gatherer(engine)
+    market.rubbish = {NOON + timedelta(hours=3)}
+    await connection.execute("ALTER TABLE quarantined_rows RENAME TO hidden")  # keeping fails after the bars went in
+
+    with pytest.raises(BarsUnavailable, match="can't be stored"):
+        await gatherer.gather(BTC, Interval.H1, start=NOON, end=NOW)
+
+    assert await connection.fetchval("SELECT count(*) FROM bars") == 0
+    await connection.execute("ALTER TABLE hidden RENAME TO quarantined_rows")
+    done = await gatherer.gather(BTC, Interval.H1, start=NOON, end=NOW)
+    assert (done.new, done.set_aside) == (9, 1)
+
+
+async def test_what_cleaning_set_aside_is_kept_with_its_reason_and_is_no_bar(engine: AsyncEngine) -> None:
+    gatherer, market = a_gatherer(engine)
+    market.rubbish = {NOON + timedelta(hours=3)}
+
+    await gatherer.gather(BTC, Interval.H1, start=NOON, end=NOW)
+
+    aside = await PostgresQuality(engine).quarantined("BTC-USD", Interval.H1)
+    assert aside["opened_at"].to_list() == [NOON + timedelta(hours=3)]
+    assert NOON + timedelta(hours=3) not in (await gatherer.shelf.stored("BTC-USD", Interval.H1))["opened_at"].to_list()

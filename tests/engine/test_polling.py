@@ -1,0 +1,137 @@
+"""Live bars by asking: complete ones, in order, once, and nobody waits for ever for somebody else's."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from structlog.testing import capture_logs
+
+from evil2root.domain.core.instrument import instrument_for
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.sources import BarGroup
+from evil2root.engine.gathering import Gatherer
+from evil2root.engine.polling import PolledFeed
+from tests.fakes.sources import SteppedClock
+from tests.fakes.telling import ComputedCalendars, Market, MemoryShelf
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+BOTH = ["BTC-USD", "ETH-USD"]
+
+
+class World:
+    def __init__(self, at: datetime = NOON + timedelta(minutes=20)) -> None:
+        self.clock, self.shelf = SteppedClock(at), MemoryShelf()
+        self.market = Market(self.clock)
+
+    def feed(self, symbols: Sequence[str] = tuple(BOTH)) -> PolledFeed:
+        calendars = ComputedCalendars()
+        gatherer = Gatherer(teller=self.market, calendars=calendars, shelf=self.shelf)
+        return PolledFeed(
+            [instrument_for(symbol) for symbol in symbols], Interval.H1, gatherer=gatherer, calendars=calendars,
+            clock=self.clock, starts_after=NOON, sleep=self.clock.sleep,
+        )  # fmt: skip
+
+    async def told(self, count: int, *, after: datetime | None = None) -> list[BarGroup]:
+        found: list[BarGroup] = []
+        async for group in self.feed().groups(after):
+            found.append(group)
+            if len(found) == count:
+                break
+        return found
+
+
+def names(group: BarGroup) -> list[str]:
+    return [bar.symbol for bar in group.bars]
+
+
+async def test_each_close_is_told_once_in_order_and_only_when_it_is_over() -> None:
+    world, seen = World(), []
+
+    async for group in world.feed().groups(None):
+        assert world.clock.now() > group.closed_at
+        assert world.clock.now() < group.closed_at + timedelta(minutes=1)
+        seen.append(group)
+        if len(seen) == 3:
+            break
+
+    assert [group.closed_at for group in seen] == [NOON + n * HOUR for n in (1, 2, 3)]
+    assert all(names(group) == BOTH for group in seen)
+
+
+async def test_the_running_bar_is_neither_told_nor_kept() -> None:
+    world = World()
+
+    await world.told(1)
+
+    for symbol in BOTH:
+        assert (await world.shelf.stored(symbol, Interval.H1))["closed_at"].max() == NOON + HOUR
+
+
+async def test_a_restart_goes_on_behind_the_last_group_and_catches_up() -> None:
+    world = World()
+    before = await world.told(2)
+    world.clock.pass_by(5 * 3600)
+
+    after = await world.told(5, after=before[-1].closed_at)
+
+    assert [group.closed_at for group in after] == [NOON + n * HOUR for n in (3, 4, 5, 6, 7)]
+
+
+async def test_a_symbol_nobody_has_is_reported_and_the_others_go_on() -> None:
+    world = World()
+    world.market.away = {"BTC-USD"}
+
+    with capture_logs() as lines:
+        (group,) = await world.told(1)
+
+    assert names(group) == ["ETH-USD"]
+    assert world.clock.now() >= NOON + HOUR + timedelta(minutes=2), "it was waited for"
+    missing = [line for line in lines if line["event"] == "feed.bar_missing"]
+    assert [(line["symbol"], line["why"]) for line in missing] == [("BTC-USD", "No source has BTC-USD.")]
+
+
+async def test_a_bar_that_comes_within_patience_is_waited_for() -> None:
+    world = World()
+    world.market.holes = {("BTC-USD", NOON)}
+    sleep = world.clock.sleep
+
+    async def sleep_until_it_comes(seconds: float) -> None:
+        await sleep(seconds)
+        if world.clock.now() > NOON + HOUR + timedelta(seconds=50):
+            world.market.holes.clear()
+
+    world.clock.sleep = sleep_until_it_comes  # type: ignore[method-assign]
+
+    (group,) = await world.told(1)
+
+    assert names(group) == BOTH
+
+
+async def test_an_outage_of_everything_is_caught_up_and_nothing_is_made_up_meanwhile() -> None:
+    world = World()
+    world.market.away = set(BOTH)
+    sleep = world.clock.sleep
+
+    async def sleep_until_they_are_back(seconds: float) -> None:
+        await sleep(seconds)
+        if world.clock.now() > NOON + timedelta(hours=3, minutes=30):
+            world.market.away = set()
+
+    world.clock.sleep = sleep_until_they_are_back  # type: ignore[method-assign]
+
+    groups = await world.told(3)
+
+    assert [group.closed_at for group in groups] == [NOON + n * HOUR for n in (1, 2, 3)]
+    assert all(names(group) == BOTH for group in groups)
+
+
+async def test_a_moment_nobody_ever_tells_is_passed_over_and_reported() -> None:
+    world = World()
+    world.market.holes = {(symbol, NOON) for symbol in BOTH}
+
+    with capture_logs() as lines:
+        (group,) = await world.told(1)
+
+    assert group.closed_at == NOON + 2 * HOUR
+    missing = {(line["symbol"], line["closed_at"]) for line in lines if line["event"] == "feed.bar_missing"}
+    assert missing == {(symbol, NOON + HOUR) for symbol in BOTH}
