@@ -192,19 +192,20 @@ async def test_is_none_the_worse_for_a_kill_at_any_write() -> None:
         assert_the_same(books, venue)
 
 
-async def test_adopts_what_books_restored_from_the_past_do_not_know() -> None:
-    frames, books, venue = told(80), Books(), a_venue()
+@pytest.mark.parametrize(("bars", "ago"), [(80, 20), pytest.param(260, 100, marks=pytest.mark.long)])
+async def test_adopts_what_books_restored_from_the_past_do_not_know(bars: int, ago: int) -> None:
+    frames, books, venue = told(bars), Books(), a_venue()
     first = an_engine_outside(rules(), frames, books, venue, start=start_of(frames))
     await until(first, lambda: len(venue.kept.placed) >= 6)
     past = deepcopy(books)
     again = an_engine_outside(rules(), frames, books, venue, start=start_of(frames))
-    await until(again, lambda: len(venue.kept.placed) >= 30)
+    await until(again, lambda: len(venue.kept.placed) >= ago + 10)
     lost = len(venue.kept.placed) - len(past.orders)
 
     restored = an_engine_outside(rules(), frames, past, venue, start=start_of(frames))
     await until(restored)
 
-    assert lost >= 20
+    assert lost >= ago
     assert sum(d.outcome == "adopted" for d in past.decisions.values()) >= lost
     assert not restored.performer.state.carry.frozen
     assert_the_same(past, venue)
