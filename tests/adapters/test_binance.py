@@ -383,5 +383,6 @@ class TestClock:
         with pytest.raises(BrokerUnavailable, match="-1021"):
             await broker.submit(approved_before(sent(number=2)))
 
+        assert server.asked.count("POST /api/v3/order") == 2, "each once"
         assert await broker.look_up(sent(number=2)) is None
         assert len(server.book.orders) == 1

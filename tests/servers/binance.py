@@ -161,10 +161,9 @@ class BinanceServer:
             return Cut()
         try:
             row = self.book.found(asked["symbol"], name=asked["cancelOrigClientOrderId"])
-        except Refusal as no:
-            data = {"cancelResult": "FAILURE", "newOrderResult": "NOT_ATTEMPTED",
-                    "cancelResponse": {"code": -2011, "msg": "Unknown order sent."}}  # fmt: skip
-            raise Refusal(-2022, "Order cancel-replace failed.", data=data) from no
+        except Refusal:
+            self.book.replace(None, asked)
+            raise
         if fault == "outrun":
             self.book.execute(row, row.left)
         new = self.book.replace(row, asked, late_s=LATE_S if fault == "late" else 0.0)

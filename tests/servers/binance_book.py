@@ -241,24 +241,34 @@ class BinanceBook:
             raise Refusal(-2011, "Unknown order sent.")
         row.status, row.updated_at = "CANCELED", self._now()
 
-    def replace(self, row: Row, asked: dict[str, str], *, late_s: float = 0.0) -> Row:
-        """Cancel an order and place another: the second only when the first could be done."""
-        if asked.get("cancelRestrictions") == "ONLY_NEW" and row.status != "NEW":
-            refused = {"code": -2011, "msg": "Order was not canceled due to cancel restrictions."}
-            raise Refusal(-2022, "Order cancel-replace failed.",
-                          data={"cancelResult": "FAILURE", "newOrderResult": "NOT_ATTEMPTED", "cancelResponse": refused})  # fmt: skip
+    def replace(self, row: Row | None, asked: dict[str, str], *, late_s: float = 0.0) -> Row:
+        """Cancel an order and place another; after a cancel that failed only when `ALLOW_FAILURE` asks for it."""
+        if asked.get("cancelReplaceMode") not in ("STOP_ON_FAILURE", "ALLOW_FAILURE"):
+            raise Refusal(-1102, "Mandatory parameter 'cancelReplaceMode' was not sent, was empty/null, or malformed.")
         try:
-            self.cancel(row)
+            row = self._made_way(row, asked)
         except Refusal as no:
-            raise Refusal(-2022, "Order cancel-replace failed.",
-                          data={"cancelResult": "FAILURE", "newOrderResult": "NOT_ATTEMPTED",
-                                "cancelResponse": {"code": no.code, "msg": no.message}}) from no  # fmt: skip
+            said = {"cancelResult": "FAILURE", "cancelResponse": {"code": no.code, "msg": no.message}}
+            if asked["cancelReplaceMode"] == "STOP_ON_FAILURE":
+                said["newOrderResult"] = "NOT_ATTEMPTED"
+                raise Refusal(-2022, "Order cancel-replace failed.", data=said) from no
+            self.place(asked, late_s=late_s)
+            said["newOrderResult"] = "SUCCESS"
+            raise Refusal(-2021, "Order cancel-replace partially failed.", status=409, data=said) from no
         try:
             return self.place(asked, late_s=late_s)
         except Refusal as no:
-            raise Refusal(-2021, "Order cancel-replace partially failed.", status=409,
-                          data={"cancelResult": "SUCCESS", "newOrderResult": "FAILURE", "cancelResponse": row.answered(),
-                                "newOrderResponse": {"code": no.code, "msg": no.message}}) from no  # fmt: skip
+            said = {"cancelResult": "SUCCESS", "newOrderResult": "FAILURE", "cancelResponse": row.answered(),
+                    "newOrderResponse": {"code": no.code, "msg": no.message}}  # fmt: skip
+            raise Refusal(-2021, "Order cancel-replace partially failed.", status=409, data=said) from no
+
+    def _made_way(self, row: Row | None, asked: dict[str, str]) -> Row:
+        if row is None:
+            raise Refusal(-2011, "Unknown order sent.")
+        if asked.get("cancelRestrictions") == "ONLY_NEW" and row.status != "NEW":
+            raise Refusal(-2011, "Order was not canceled due to cancel restrictions.")
+        self.cancel(row)
+        return row
 
     def found(self, symbol: str, *, number: str = "", name: str = "") -> Row:
         """Find the newest order of a name, or the one with a number, if it can be seen."""
