@@ -15,6 +15,7 @@ from evil2root.domain.kernel.state import State
 from evil2root.domain.kernel.step import step
 from evil2root.engine import replay
 from tests.adapters.kernel_runs import Step
+from tests.adapters.test_verify import RESEAL
 from tests.engine.test_currencies import CASH_IN, rules, told
 
 pytestmark = pytest.mark.postgres
@@ -67,6 +68,7 @@ async def test_a_rate_that_was_changed_is_found(
     await connection.execute(
         "UPDATE fills SET rate = rate * 1.01 WHERE number = (SELECT min(number) FROM fills WHERE rate <> 1)"
     )
+    await connection.execute(RESEAL)
 
     breach = await first_breach(engine)
 

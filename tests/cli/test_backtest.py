@@ -45,7 +45,7 @@ def test_ends_where_the_reference_ends_and_starts_no_database(tmp_path: Path) ->
     assert first["trades"][0] == {
         "symbol": "GOOG", "side": "buy", "quantity": 10, "entry_time": "2004-12-21T14:30:00Z", "entry_price": 186.28,
         "exit_time": "2005-01-18T20:59:59Z", "exit_price": 204.908, "exit_reason": "target", "fees": 3.91188,
-        "pnl": 182.36812,
+        "borrow": 0.0, "pnl": 182.36812,
     }  # fmt: skip
     assert not (tmp_path / "data" / "postgres").exists()
 

@@ -73,7 +73,9 @@ def test_verify_counts_what_holds_and_names_the_table_and_row_of_what_does_not(b
     assert holds.code == 0
     assert f" {fill['count']:,} fills," in holds.out
     assert broken.code == as_json.code == 1
-    assert broken.out.startswith(f"fills {fill['execution_id']}: Its ledger lines are not those of the fill")
+    assert broken.out.startswith(
+        f"fills {fill['execution_id']}: It was changed after it was written: its seal does not fit"
+    )
     breach = json.loads(as_json.out)["breach"]
     assert (breach["table"], breach["row"]) == ("fills", fill["execution_id"])
 
