@@ -32,7 +32,7 @@ def levels(bars: pl.DataFrame) -> tuple[Level, ...]:
     Notes
     -----
     Causal by construction: the table ends now, and a pivot counts only once `REACH` later bars have confirmed it.
-    Cost: one pass over at most 1,000 bars, some 2 ms.
+    Cost: one pass over at most 1,000 bars, 13 to 20 ms measured on a busy machine.
     """
     recent = bars.tail(HISTORY_MAX)
     if recent.height <= RANGE_BARS:
