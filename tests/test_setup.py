@@ -18,8 +18,8 @@ SCRIPT = stamps.ROOT / "evil2root"
 
 @pytest.fixture
 def small_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of all that the stamps look at, with both stages stamped as finished."""
-    for name in {"pyproject.toml", "tools/set_up.py", *stamps.STAGES["base"], *stamps.STAGES["dev"]}:
+    """A copy of all that the stamps look at, with every stage stamped as finished."""
+    for name in {"pyproject.toml", "tools/set_up.py", *(part for parts in stamps.STAGES.values() for part in parts)}:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(stamps.ROOT / name, tmp_path / name)
     for constant in ("ROOT", "VENV", "LOCKS", "TOOLS", "VENDOR"):

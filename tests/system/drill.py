@@ -184,13 +184,14 @@ def require_epochs_in_order(dsn: str) -> int:
     return int(leader)
 
 
-async def settled(bot: Bot) -> None:
-    """Wait until no order is under way."""
+async def settled(bot: Bot, *, flat: bool = False) -> None:
+    """Wait until no order is under way, and with `flat` until nothing is held: what is held may be sold any moment."""
+    lists = [("orders", "list", "--open", "--json")] + ([("positions", "list", "--json")] if flat else [])
     async with asyncio.timeout(60):
         while True:
-            listed = bot.command("orders", "list", "--open", "--json")
-            assert listed.returncode == 0, listed.stderr
-            if not any('"client_order_id"' in line for line in listed.stdout.splitlines()):
+            listed = [bot.command(*words) for words in reversed(lists)]
+            assert all(one.returncode == 0 for one in listed), [one.stderr for one in listed]
+            if not any(word in one.stdout for one in listed for word in ('"client_order_id"', '"symbol"')):
                 return
             await asyncio.sleep(1)
 

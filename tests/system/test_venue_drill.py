@@ -84,7 +84,7 @@ async def test_no_kill_and_no_lie_loses_or_doubles_an_order(bot: Bot, venue: str
     halted = bot.command("halt", "--reason", "end of the drill")
     assert halted.returncode == 0, halted.stderr
     # The last order that was cut off on its way is looked for twice, ten seconds apart.
-    await settled(bot)
+    await settled(bot, flat=True)
     assert bot.stop() == 0
     verified = bot.command("ledger", "verify")
     truth = await _truth(venue)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 
@@ -258,9 +258,16 @@ class Engine:
         while True:
             item = await self._inbox.get()
             async with self._busy:
-                reply = await self._work(item.what, tasks)
+                reply = await self._work(self._in_time(item), tasks)
             if not item.done.done():
                 item.done.set_result(reply)
+
+    def _in_time(self, item: _Item) -> Told:
+        """Bring what was asked while bars were worked through up to the clock: nothing is asked before what is known."""
+        what, now = item.what, self._ports.clock.now()
+        if item.rank not in (URGENT, ASKED) or isinstance(what, tuple | BarGroup | FillArrived) or what.at >= now:
+            return what
+        return replace(what, at=now)
 
     async def _work(self, what: Told, tasks: asyncio.TaskGroup) -> Reply | None:
         if isinstance(what, BarGroup):
