@@ -75,6 +75,7 @@ async def test_no_kill_and_no_lie_loses_or_doubles_an_order(bot: Bot, venue: str
     chance = np.random.default_rng(SEED)
     restarts = []
     bot.start()
+    await _trading(venue)
 
     for _ in range(KILLS):
         await asyncio.sleep(float(chance.uniform(0.2, 2.5)))
@@ -94,6 +95,13 @@ async def test_no_kill_and_no_lie_loses_or_doubles_an_order(bot: Bot, venue: str
     assert len(truth["orders"]) > 3 * KILLS
     _require_the_same(books, truth)
     note_restarts(restarts)
+
+
+async def _trading(venue: str) -> None:
+    """Wait for orders: killed before its first ones left, a bot looks for them as long as a short drill lasts."""
+    async with asyncio.timeout(60):
+        while len((await _truth(venue))["orders"]) < SYMBOLS:  # noqa: ASYNC110 - another process tells it only so
+            await asyncio.sleep(0.1)
 
 
 async def _truth(venue: str) -> Mapping[str, Any]:
