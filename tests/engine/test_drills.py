@@ -33,7 +33,7 @@ class Kept:
 
 @asynccontextmanager
 async def trading(folder: Path) -> AsyncIterator[TradingDesk]:
-    frames, venue = told(300), a_venue()
+    frames, venue = told(900), a_venue()
     engine = an_engine_outside(rules(), frames, Books(), venue, start=start_of(frames))
     running = asyncio.create_task(engine.run())
     yield desk_over(engine, HaltFile(folder / "HALT"), Notebook())
