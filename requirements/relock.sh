@@ -12,6 +12,7 @@ lock() {
 lock base --generate-hashes "$@" pyproject.toml requirements/build.in
 lock dev --generate-hashes "$@" pyproject.toml requirements/build.in --group dev --constraints requirements/base.lock
 lock ccxt --generate-hashes "$@" pyproject.toml --extra ccxt --constraints requirements/base.lock
+lock yfinance --generate-hashes "$@" pyproject.toml --extra yfinance --constraints requirements/base.lock
 lock data --generate-hashes --no-deps "$@" requirements/data.in
 lock uv --generate-hashes "$@" requirements/uv.in
 lock node --generate-hashes "$@" requirements/node.in

@@ -133,11 +133,11 @@ class TestLocks:
     def test_agree_on_every_version(self) -> None:
         base = lock("base")
 
-        for other in ("dev", "ccxt", "deep"):
+        for other in ("dev", "ccxt", "yfinance", "deep"):
             assert {name: found for name, found in lock(other).items() if base.get(name, found) != found} == {}
         assert base.keys() <= lock("dev").keys()
 
-    @pytest.mark.parametrize("name", ["base", "dev", "ccxt", "data", "uv", "node"])
+    @pytest.mark.parametrize("name", ["base", "dev", "ccxt", "yfinance", "data", "uv", "node"])
     def test_carry_a_hash_for_every_package(self, name: str) -> None:
         entries = re.split(r"\n(?=[A-Za-z0-9])", (stamps.LOCKS / f"{name}.lock").read_text())
         pinned = [entry for entry in entries if re.match(r"[A-Za-z0-9._-]+==", entry)]

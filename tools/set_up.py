@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="./evil2root setup", description="Sets up what the bot needs.")
     parser.add_argument("--force", action="store_true", help="install again even if nothing changed")
     parser.add_argument("--with-pip", action="store_true", help="install by pip even if uv can be had")
-    parser.add_argument("--with", action="append", default=[], choices=["dev", "ccxt", "deep"], dest="extras")
+    parser.add_argument("--with", action="append", default=[], choices=["dev", "ccxt", "yfinance", "deep"], dest="extras")
     parser.add_argument("--accept-cuda", action="store_true", help="take a CUDA build of torch (about 2.7 GB)")
     wanted = parser.parse_args(arguments)
     try:
@@ -111,6 +111,8 @@ def install(stages: list[str], installer: "Installer") -> None:
         installer.add("The package evil2root", ["--no-deps", "--no-build-isolation", "--editable", "."])
     if "ccxt" in stages and "dev" not in stages:  # dev.lock holds it too
         installer.add("Crypto exchanges by ccxt", ["--require-hashes", "-r", "requirements/ccxt.lock"])
+    if "yfinance" in stages and "dev" not in stages:
+        installer.add("Prices by yfinance", ["--require-hashes", "-r", "requirements/yfinance.lock"])
 
 
 def compile_ahead() -> None:

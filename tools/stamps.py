@@ -17,6 +17,7 @@ STAGES = {
     "base": ("requirements/base.lock", "requirements/data.lock", "package-lock.json", "tools/front_end.sha256"),
     "dev": ("requirements/dev.lock",),
     "ccxt": ("requirements/ccxt.lock",),
+    "yfinance": ("requirements/yfinance.lock",),
 }
 """The files a stage is made of, besides the set-up's own code and the package's description."""
 
