@@ -40,7 +40,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="./evil2root setup", description="Sets up what the bot needs.")
     parser.add_argument("--force", action="store_true", help="install again even if nothing changed")
     parser.add_argument("--with-pip", action="store_true", help="install by pip even if uv can be had")
-    parser.add_argument("--with", action="append", default=[], choices=["dev", "ccxt", "yfinance", "deep"], dest="extras")
+    parser.add_argument(
+        "--with", action="append", default=[], choices=["dev", "ccxt", "yfinance", "deep"], dest="extras"
+    )
     parser.add_argument("--accept-cuda", action="store_true", help="take a CUDA build of torch (about 2.7 GB)")
     wanted = parser.parse_args(arguments)
     try:
