@@ -145,6 +145,9 @@ class TestRefusals:
             ("STRATEGY", "fusoin", "did you mean fusion?"),
             ("BROKER", "papr", "did you mean paper?"),
             ("MARKET_DATA", "reply", "did you mean replay?"),
+            ("MARKET_DATA", "ccxt", "Known are yfinance, alpaca, ccxt:EXCHANGE, tiingo, folder"),
+            ("MARKET_DATA", "ccxt:EXCHANGE", "is no source of market data"),
+            ("MARKET_DATA", "folder,folder", "folder is named twice"),
             ("TELEGRAM__BASE_URL", "ftp://x", "starts with https:// or http://"),
             ("COMPUTE", "cloud", "neither local nor dask://HOST:PORT"),
         ],
@@ -176,6 +179,8 @@ class TestRefusals:
                 {"MODE": "live", "LIVE_CONFIRM": "I-UNDERSTAND", "EXECUTION__DRILL_EVERY_S": "86400"},
                 "a drill closes every position",
             ),
+            ({"MARKET_DATA": "folder,simulated"}, "simulated stands alone"),
+            ({"MODE": "live", "LIVE_CONFIRM": "I-UNDERSTAND", "MARKET_DATA": "simulated"}, "nor do invented ones"),
             (
                 {"BROKER": "alpaca", "ALPACA__BASE_URL": "https://api.alpaca.markets/"},
                 "set EVIL2ROOT_ALPACA__BASE_URL=https://paper-api.alpaca.markets, or the other mode",
@@ -213,7 +218,7 @@ class TestRefusals:
             "EVIL2ROOT_BROKER=ccxt:kraken: how this exchange answers has not been proved here, and orders are not sent on "
             "a guess. This build has paper, alpaca and ccxt:binance."
         )
-        assert "This build can only replay recorded history" in refusal(MARKET_DATA="replay,yfinance")
+        assert "tiingo is reserved: not built yet" in refusal(MARKET_DATA="tiingo")
         assert "This build has only local" in refusal(COMPUTE="dask://host:1234")
 
     def test_leave_what_is_only_unused_to_a_notice(self) -> None:

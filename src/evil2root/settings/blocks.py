@@ -56,6 +56,19 @@ class ReplaySettings(Block):
     loop: bool = False
 
 
+class FolderSettings(Block):
+    """Bars in files of one's own, that something else keeps writing: SYMBOL_INTERVAL.csv or .parquet."""
+
+    path: Path | None = None
+
+
+class SimulatedSettings(Block):
+    """Invented prices, for tests and drills."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+    """Another seed is another market."""
+
+
 class PaperSettings(Block):
     """The simulated broker's account."""
 

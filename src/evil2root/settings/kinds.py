@@ -50,7 +50,7 @@ def _interval(value: Any) -> Any:
     return interval(value) if isinstance(value, str) else value
 
 
-_PROVIDERS = ("replay", "yfinance", "alpaca", "ccxt")
+_PROVIDERS = ("yfinance", "alpaca", "ccxt:EXCHANGE", "tiingo", "folder", "simulated", "replay")
 
 
 def _providers(value: Any) -> Any:
@@ -58,9 +58,14 @@ def _providers(value: Any) -> Any:
     if not names:
         msg = f"Name at least one source of {', '.join(_PROVIDERS)}."
         raise ValueError(msg)
-    for name in names:
-        if name.split(":", 1)[0] not in _PROVIDERS:
-            msg = f"{name!r} is no source of market data{nearest(name, _PROVIDERS)} Known are {', '.join(_PROVIDERS)}."
+    for place, name in enumerate(names):
+        is_exchange = re.fullmatch(r"ccxt:[a-z0-9]{2,30}", name) is not None
+        if not is_exchange and (":" in name or name not in _PROVIDERS):
+            hint = nearest(name, _PROVIDERS) or "."
+            msg = f"{name!r} is no source of market data{hint} Known are {', '.join(_PROVIDERS)}."
+            raise ValueError(msg)
+        if name in names[:place]:
+            msg = f"{name} is named twice; name each source once, in the order they are to be asked."
             raise ValueError(msg)
     return names
 

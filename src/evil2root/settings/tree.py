@@ -28,7 +28,11 @@ EXCHANGES = ("ccxt:binance",)
 """Crypto exchanges whose answers are read, order by order, by an adapter that passes the port's contract suite."""
 
 LIVE_SOURCES: tuple[str, ...] = ()
-"""Sources of prices of the present that this build has: what `MODE=live` can trade on."""
+"""Sources of prices of the present that this build has, without `:EXCHANGE`: what `MODE=live` can trade on."""
+UNREAL_SOURCES = ("folder", "simulated", "replay")
+"""Sources whose prices never move real money: nobody knows how old, or how true, they are."""
+ALONE = ("simulated", "replay")
+"""Sources that stand alone: bars of another time or of no market must never fill a gap in those of the present."""
 
 REAL_MONEY_AT = "https://api.alpaca.markets"
 PAPER_MONEY_AT = "https://paper-api.alpaca.markets"
@@ -76,6 +80,8 @@ class Settings(BaseSettings):
     market_data: Providers = ("yfinance",)
     compute: Compute = "local"
     replay: blocks.ReplaySettings = blocks.ReplaySettings()
+    folder: blocks.FolderSettings = blocks.FolderSettings()
+    simulated: blocks.SimulatedSettings = blocks.SimulatedSettings()
     paper: blocks.PaperSettings = blocks.PaperSettings()
     risk: blocks.RiskSettings = blocks.RiskSettings()
     execution: blocks.ExecutionSettings = blocks.ExecutionSettings()
@@ -162,11 +168,7 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append(
             f"{PREFIX}MODE is live, which trades real money: set {PREFIX}LIVE_CONFIRM={CONFIRM} too, or MODE=paper."
         )
-    if settings.mode == "live" and "replay" in settings.market_data:
-        found.append(
-            f"{PREFIX}MODE is live and {PREFIX}MARKET_DATA names replay: recorded prices never move real money. "
-            f"Set {PREFIX}MODE=paper or another source."
-        )
+    found += _of_the_sources(settings)
     if settings.mode == "live" and settings.broker == "paper":
         found.append(
             f"{PREFIX}MODE is live and {PREFIX}BROKER is paper, which has no real money: set {PREFIX}MODE=paper."
@@ -209,6 +211,24 @@ def _contradictions(settings: Settings) -> list[str]:
     return found
 
 
+def _of_the_sources(settings: Settings) -> list[str]:
+    """Find sources that may not stand together, or not move real money."""
+    found, names = [], settings.market_data
+    unreal = [name for name in names if name in UNREAL_SOURCES]
+    if settings.mode == "live" and unreal:
+        found.append(
+            f"{PREFIX}MODE is live and {PREFIX}MARKET_DATA names {', '.join(unreal)}: recorded prices never move real "
+            f"money, nor do invented ones. Set {PREFIX}MODE=paper or another source."
+        )
+    alone = [name for name in names if name in ALONE]
+    if alone and len(names) > 1:
+        found.append(
+            f"{PREFIX}MARKET_DATA={','.join(names)}: {alone[0]} stands alone, its bars must not fill gaps of others. "
+            f"Set {PREFIX}MARKET_DATA={alone[0]}, or leave it out."
+        )
+    return found
+
+
 def _of_the_exchange(settings: Settings) -> list[str]:
     """Find what a crypto exchange lacks, or has of the other kind of account."""
     if settings.broker not in EXCHANGES:
@@ -241,18 +261,19 @@ def _not_built(settings: Settings) -> list[str]:
             f"{PREFIX}BROKER={settings.broker}: how this exchange answers has not been proved here, and orders are not "
             f"sent on a guess. This build has paper, alpaca and {', '.join(EXCHANGES)}."
         )
-    if settings.mode == "live" and not any(name in LIVE_SOURCES for name in settings.market_data):
+    kinds = [name.split(":", 1)[0] for name in settings.market_data]
+    if settings.mode == "live" and not any(kind in LIVE_SOURCES for kind in kinds):
         found.append(
             f"{PREFIX}MODE=live needs live prices, and {PREFIX}MARKET_DATA={','.join(settings.market_data)} gives none: "
             f"this build has {', '.join(LIVE_SOURCES) or 'no source of them yet'}."
         )
-    if "market_data" in settings.model_fields_set:
-        missing = [name for name in settings.market_data if name not in ("replay", *LIVE_SOURCES)]
-        if missing:
-            found.append(
-                f"{PREFIX}MARKET_DATA={','.join(settings.market_data)}: {', '.join(missing)} is reserved: not built yet. "
-                f"This build can only replay recorded history: set {PREFIX}MARKET_DATA=replay."
-            )
+    built = (*LIVE_SOURCES, *UNREAL_SOURCES)
+    missing = [name for name, kind in zip(settings.market_data, kinds, strict=True) if kind not in built]
+    if "market_data" in settings.model_fields_set and missing:
+        found.append(
+            f"{PREFIX}MARKET_DATA={','.join(settings.market_data)}: {', '.join(missing)} is reserved: not built yet. "
+            f"This build has {', '.join(built)}: set {PREFIX}MARKET_DATA=replay for recorded history."
+        )
     if settings.compute != "local":
         found.append(f"{PREFIX}COMPUTE={settings.compute} is reserved: not built yet. This build has only local.")
     return found

@@ -24,18 +24,21 @@ def read_history(path: Path, *, symbol: str, interval: Interval, now: datetime) 
     """Read a whole file, checked to its last row. Raises `BadTable`: one sentence with file, line, value and limit."""
     instrument = instrument_for(symbol)
     where = path.name
+    return history_from(
+        read_table(path), instrument=instrument, interval=interval, now=now, origin=f"file {where}", where=where,
+        first_line=2 if path.suffix.lower() == ".csv" else None,
+    )  # fmt: skip
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """Read a file as it is: cells of CSV as text, those of Parquet as they are typed. Raises `BadTable`."""
     _require_file(path)
     if path.suffix.lower() == ".parquet":
-        table, first_line = _parquet(path), None
-    elif path.suffix.lower() == ".csv":
-        table, first_line = _csv(path), 2
-    else:
-        msg = f"{where} is neither .csv nor .parquet by its name: rename it, or convert it."
-        raise BadTable(msg)
-    return history_from(
-        table, instrument=instrument, interval=interval, now=now, origin=f"file {where}", where=where,
-        first_line=first_line,
-    )  # fmt: skip
+        return _parquet(path)
+    if path.suffix.lower() == ".csv":
+        return _csv(path)
+    msg = f"{path.name} is neither .csv nor .parquet by its name: rename it, or convert it."
+    raise BadTable(msg)
 
 
 def read_folder(folder: Path, *, wanted: Interval, now: datetime) -> dict[str, History]:

@@ -52,6 +52,7 @@ class Fetched:
     source: str
     """The source's name, as in the settings."""
     fetched_at: datetime
+    """When the question left, not when the answer came: a bar that was not over then must not ripen on the way."""
     currency: str | None = None
     """What the source says the prices are in; none when it does not say."""
     splits: tuple[tuple[datetime, float], ...] = ()
@@ -61,8 +62,9 @@ class Fetched:
 class BarSource(Protocol):
     """Gives history. Raises `BarsUnavailable` (see `bars.py`); an empty answer is one without rows, not an error.
 
-    `bars` asks for what opened in `[start, end)`; a source may answer with more or less, and with an incomplete last
-    bar: it is told by `opened_at` and the clock, and never decided on.
+    `bars` asks for what opened in `[start, end)`. A source answers with all it has of that, in any order; with up to a
+    day more on either side, as daily bars are named by midnights or by openings; and perhaps with the bar that is not
+    over yet: that is told by `opened_at` and `fetched_at`, and never decided on. Asking twice changes nothing.
     """
 
     @property

@@ -1,0 +1,104 @@
+"""Which provider is which: the names in `EVIL2ROOT_MARKET_DATA` as sources of bars, each with its manners."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from evil2root.domain.core.clock import Clock
+from evil2root.domain.market.calendars import Calendars
+from evil2root.domain.market.sources import BarSource
+from evil2root.engine.asking import Manners
+from evil2root.engine.fail_over import FailOver, Plan
+from evil2root.settings import Settings, SettingsProblem
+from evil2root.settings.tree import PREFIX
+
+
+class OpenSource(BarSource, Protocol):
+    """A source with connections or files of its own: closed once, when the program ends."""
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a source may be made from."""
+
+    settings: Settings
+    clock: Clock
+    calendars: Calendars
+    name: str
+    """As in the settings; the source answers to it."""
+    exchange: str = ""
+    """What stands behind the colon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A line of the table."""
+
+    make: Callable[[Place], OpenSource]
+    """Imports the adapter itself, so that a start loads only what it uses; opens no connection yet."""
+    lacks: Callable[[Settings], str] = lambda _: ""
+    """One sentence on a setting it can't work without, or nothing."""
+    manners: Manners = Manners()  # noqa: RUF009 - frozen
+
+
+ON_DISK = Manners(requests_a_minute=6_000, tries=1, failures_max=20)
+"""Nobody else is bothered by reading our own disk, and a folder that was away is back at once."""
+
+
+def _folder(place: Place) -> OpenSource:
+    from evil2root.adapters.market_data.folder import FolderSource  # noqa: PLC0415 - see `Provider.make`
+
+    assert place.settings.folder.path is not None, "`lacks` was asked"
+    return FolderSource(place.settings.folder.path, clock=place.clock)
+
+
+def _unset(key: str, value: object, *, needs: str) -> str:
+    return "" if value else f"{PREFIX}{key} is not set: {needs}."
+
+
+PROVIDERS: Mapping[str, Provider] = {
+    "folder": Provider(
+        make=_folder, manners=ON_DISK,
+        lacks=lambda s: _unset("FOLDER__PATH", s.folder.path, needs="it names the folder of SYMBOL_INTERVAL.csv files"),
+    ),
+}  # fmt: skip
+"""One line a provider. Those of the present are named in `settings.tree.LIVE_SOURCES` too (a test holds them equal)."""
+
+
+def provider_of(name: str) -> Provider:
+    """Return the table's line for a name of the settings."""
+    return PROVIDERS[name.split(":", 1)[0]]
+
+
+def lacking(settings: Settings) -> dict[str, str]:
+    """Return what the named sources can't work without and have not got, by name."""
+    said = {name: provider_of(name).lacks(settings) for name in settings.market_data}
+    return {name: says for name, says in said.items() if says}
+
+
+@asynccontextmanager
+async def opened_sources(settings: Settings, *, clock: Clock, calendars: Calendars) -> AsyncIterator[FailOver]:
+    """Yield the sources that the settings name behind one port, in their order; close them afterwards.
+
+    Raises `SettingsProblem` when one lacks a setting, or a package that is not installed.
+    """
+    lacks = lacking(settings)
+    if lacks:
+        raise SettingsProblem("\n".join(f"{PREFIX}MARKET_DATA names {name}. {says}" for name, says in lacks.items()))
+    async with AsyncExitStack() as stack:
+        sources = []
+        for name in settings.market_data:
+            place = Place(settings=settings, clock=clock, calendars=calendars, name=name,
+                          exchange=name.partition(":")[2])  # fmt: skip
+            try:
+                source = provider_of(name).make(place)
+            except ModuleNotFoundError as missing:
+                msg = f"{PREFIX}MARKET_DATA names {name}, which needs the package {missing.name}: ./evil2root setup --with {name.split(':')[0]}"
+                raise SettingsProblem(msg) from missing
+            stack.push_async_callback(source.close)
+            sources.append(source)
+        manners = {name: provider_of(name).manners for name in settings.market_data}
+        yield FailOver(sources, clock=clock, plan=Plan(manners=manners))
