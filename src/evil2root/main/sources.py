@@ -55,6 +55,12 @@ def _folder(place: Place) -> OpenSource:
     return FolderSource(place.settings.folder.path, clock=place.clock)
 
 
+def _simulated(place: Place) -> OpenSource:
+    from evil2root.adapters.market_data.simulated import SimulatedSource  # noqa: PLC0415 - see `Provider.make`
+
+    return SimulatedSource(place.settings.simulated.seed, clock=place.clock, calendars=place.calendars)
+
+
 def _unset(key: str, value: object, *, needs: str) -> str:
     return "" if value else f"{PREFIX}{key} is not set: {needs}."
 
@@ -64,6 +70,7 @@ PROVIDERS: Mapping[str, Provider] = {
         make=_folder, manners=ON_DISK,
         lacks=lambda s: _unset("FOLDER__PATH", s.folder.path, needs="it names the folder of SYMBOL_INTERVAL.csv files"),
     ),
+    "simulated": Provider(make=_simulated, manners=ON_DISK),
 }  # fmt: skip
 """One line a provider. Those of the present are named in `settings.tree.LIVE_SOURCES` too (a test holds them equal)."""
 
