@@ -26,6 +26,6 @@ class TestTheTable:
             assert sources.name == "folder"
 
     async def test_says_what_a_source_lacks(self) -> None:
-        with pytest.raises(SettingsProblem, match="MARKET_DATA names folder. EVIL2ROOT_FOLDER__PATH is not set"):
+        with pytest.raises(SettingsProblem, match=r"MARKET_DATA names folder\. EVIL2ROOT_FOLDER__PATH is not set"):
             async with opened_sources(read(MARKET_DATA="folder"), clock=SystemClock(), calendars=ExchangeCalendars()):
                 pass

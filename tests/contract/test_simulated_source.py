@@ -83,7 +83,7 @@ class TestTheMarket:
     def test_moves_its_symbols_together(self) -> None:
         moves = [np.diff(_days(7, instrument_for(symbol)).level) for symbol in ("AAPL", "MSFT", "IBM")]
 
-        assert np.corrcoef(moves)[np.triu_indices(3, 1)].min() > 0.2
+        assert np.asarray(np.corrcoef(moves)).min() > 0.2
 
     @pytest.mark.parametrize("seed", [1, 2, 3])
     def test_has_volatility_that_clusters_and_tails_that_are_fat(self, seed: int) -> None:
