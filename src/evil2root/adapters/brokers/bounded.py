@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from evil2root.adapters.bodies import ENCODING, body_of
 from evil2root.domain.execution.broker import BrokerUnavailable
 
 CONNECT_S, READ_S, CALL_S = 3.0, 10.0, 25.0
@@ -60,7 +61,7 @@ class BoundedHttp:
         self._venue = venue
         self._secrets = tuple(secrets)
         self._client = httpx.AsyncClient(
-            base_url=base_url.rstrip("/"), headers={"User-Agent": "evil2root", **(headers or {})},
+            base_url=base_url.rstrip("/"), headers={"User-Agent": "evil2root", "Accept-Encoding": ENCODING, **(headers or {})},
             timeout=httpx.Timeout(READ_S, connect=CONNECT_S), follow_redirects=False,
         )  # fmt: skip
 
@@ -99,13 +100,7 @@ class BoundedHttp:
         """Send one request and read its answer, as far as it is not too long."""
         try:
             async with self._client.stream(method, url, **parts) as response:
-                content = bytearray()
-                async for part in response.aiter_bytes():
-                    content += part
-                    if len(content) > BODY_MAX:
-                        msg = f"{self._venue}'s answer to {method} is longer than {BODY_MAX} bytes"
-                        raise BrokerUnavailable(msg)
-                text = bytes(content).decode("utf-8", errors="replace")
+                text = (await body_of(response, most=BODY_MAX)).decode("utf-8", errors="replace")
                 return Reply(
                     status=response.status_code, document=parsed(text), words=self.words(text),
                     retry_after_s=_retry_after(response.headers.get("Retry-After", "")),

@@ -1,0 +1,90 @@
+"""From a provider's records to raw rows: strict about every value, and losing none of them.
+
+What can't be read becomes null, which cleaning quarantines with its reason. A record that is no record at all becomes a
+row without a time. Only an answer as a whole that is something else is refused (`BarsUnavailable`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.bars import BarsUnavailable
+from evil2root.domain.market.sources import RAW_SCHEMA
+
+VALUES = ("open", "high", "low", "close", "volume")
+PAGES_MAX = 500
+"""Of one answer; five million bars."""
+REPEATED_MOST, SPARE_ROWS = 4, 2_000
+"""A window may be told so many times over, and so many rows more: beyond that the answer has no end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What a provider calls the fields of a bar."""
+
+    time: str
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+
+
+def rows_of(records: Sequence[object], names: Names) -> pl.DataFrame:
+    """Read records, as many rows as records and in their order, factors null."""
+    plain: list[Mapping[str, object]] = [record if isinstance(record, dict) else {} for record in records]
+    columns: dict[str, list[object]] = {"opened_at": [moment_of(record.get(names.time)) for record in plain]}
+    for name in VALUES:
+        field = getattr(names, name)
+        columns[name] = [number_of(record.get(field)) for record in plain]
+    return pl.DataFrame({**columns, "factor": [None] * len(plain)}, schema=RAW_SCHEMA)
+
+
+def number_of(value: object) -> float | None:
+    """Take a JSON number for one, NaN and infinities included; text, booleans and the rest are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
+
+
+def moment_of(value: object) -> datetime | None:
+    """Read an RFC 3339 time in UTC; none for anything else, a time without its zone included."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) and len(value) <= 40 else None
+        return None if moment is None or moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+class Enough:
+    """Counts what an answer brings, so that one without an end is given up."""
+
+    def __init__(self, who: str, interval: Interval, *, start: datetime, end: datetime) -> None:
+        bars = max((end - start) / interval.length, 1.0)
+        self._who, self._rows_left = who, int(REPEATED_MOST * bars) + SPARE_ROWS
+        self._pages = 0
+        self._tokens: set[str] = set()
+
+    def page(self, rows: int, *, token: str = "") -> None:
+        """Count a page. Raises `BarsUnavailable` when there were too many, or the next one was told already."""
+        self._pages += 1
+        self._rows_left -= rows
+        if self._rows_left < 0 or self._pages > PAGES_MAX or (token and token in self._tokens):
+            msg = f"{self._who}'s answer has no end: {self._pages} pages, more rows than the time asked for can hold"
+            raise BarsUnavailable(msg)
+        self._tokens.add(token)
+
+
+def asked_before(rows: pl.DataFrame, *, asked_at: datetime, answered_at: datetime) -> pl.DataFrame:
+    """Leave out bars that opened while the answer was on its way.
+
+    An answer is as old as its question: a bar that was over only when it came may have been told before that.
+    """
+    opened = pl.col("opened_at")
+    return rows.filter(((opened <= asked_at) | (opened > answered_at)).fill_null(value=True))
