@@ -18,10 +18,10 @@ PROGRAM = """
 import asyncio, json, sys
 import httpx
 from evil2root.main.serving import serve
-from evil2root.settings import load
+from evil2root.main.starting import begun
 
-async def main(port):
-    running = asyncio.create_task(serve(load(), host="127.0.0.1", port=port, say=lambda line: None))
+async def main(beginning, port):
+    running = asyncio.create_task(serve(beginning, say=lambda line: None))
     async with httpx.AsyncClient() as client:
         while True:
             await asyncio.sleep(0.05)
@@ -38,7 +38,9 @@ async def main(port):
     except asyncio.CancelledError:
         pass
 
-asyncio.run(main(int(sys.argv[1])))
+port = int(sys.argv[1])
+with begun({}, host="127.0.0.1", port=port, say=lambda line: None) as beginning:
+    asyncio.run(main(beginning, port))
 """
 
 

@@ -51,10 +51,11 @@ def demo(
 
 def _serve(overrides: dict[str, str], *, host: str | None, port: int | None) -> None:
     with uncollected():
-        from evil2root.main import serving  # noqa: F401, PLC0415 - heavy, so not before someone wants it
-        from evil2root.main.commands import serve_with  # noqa: PLC0415
-
-    code = run(serve_with(overrides, host=host, port=port, say=say))
+        from evil2root.main.starting import begun  # noqa: PLC0415 - heavy, so not before someone wants it
+    with begun(overrides, host=host, port=port, say=say) as beginning:
+        with uncollected():
+            from evil2root.main.serving import serve as run_app  # noqa: PLC0415 - heavier still
+        code = run(run_app(beginning, say=say))
     if code:
         text = "The app could not listen; see the line above."
         raise Failure(text, code=code)

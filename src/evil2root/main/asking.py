@@ -133,7 +133,7 @@ def _runs(settings: Settings) -> bool:
 
 async def _asked(settings: Settings, kind: str, payload: Mapping[str, Any]) -> Reply:
     if settings.database_url is not None:
-        async with open_database(settings, for_app=False) as database:
+        async with open_database(settings) as database:
             return await _over(PostgresDeskQueue(database), kind, payload)
     engine = make_engine((await attach(settings.data_folder)).dsn)
     try:

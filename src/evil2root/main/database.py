@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.postgres import migrate
-from evil2root.adapters.postgres.embedded import attach_or_start, embedded_postgres
+from evil2root.adapters.postgres.embedded import EmbeddedServer, attach_or_start, owned
 from evil2root.adapters.postgres.engine import make_engine
 from evil2root.settings import Settings
 
@@ -27,32 +27,35 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(
-    settings: Settings, *, for_app: bool, say: Callable[[str], None] = _quiet
-) -> AsyncIterator[AsyncEngine]:
-    """Yield an engine on a database whose schema is current; see `opened_database`."""
-    async with opened_database(settings, for_app=for_app, say=say) as database:
-        yield database.engine
+async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """Open the database for a short command: it joins the app's embedded one, or runs one for as long as it needs it.
+
+    Yields an engine on a database whose schema is current. Raises `DatabaseUnavailable` with a message for the operator.
+    """
+    if settings.database_url is not None:
+        async with _migrated(settings.database_url.get_secret_value(), _quiet) as engine:
+            yield engine
+        return
+    settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with attach_or_start(settings.data_folder) as running, _migrated(running.dsn, _quiet) as engine:
+        yield engine
 
 
 @asynccontextmanager
-async def opened_database(
-    settings: Settings, *, for_app: bool, say: Callable[[str], None] = _quiet
+async def opened_for_app(
+    settings: Settings, server: EmbeddedServer | None, *, say: Callable[[str], None]
 ) -> AsyncIterator[Database]:
-    """Open the database.
+    """Open the database for the app: the embedded `server`, which is starting and is stopped at the end, or the set one.
 
-    The app owns the embedded server and its data directory; a short command joins the app's, or runs one for as long
-    as it needs it. Raises `DatabaseUnavailable` with a message for the operator.
+    Raises `DatabaseUnavailable` with a message for the operator.
     """
-    settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if settings.database_url is not None:
+    if server is None:
+        assert settings.database_url is not None, "without one there is an embedded server"
         dsn = settings.database_url.get_secret_value()
         async with _migrated(dsn, say) as engine:
             yield Database(engine=engine, dsn=dsn, shared=True)
         return
-    say(f"Starting the embedded PostgreSQL in {settings.data_folder}")
-    manager = embedded_postgres(settings.data_folder) if for_app else attach_or_start(settings.data_folder)
-    async with manager as running, _migrated(running.dsn, say) as engine:
+    async with owned(server) as running, _migrated(running.dsn, say) as engine:
         yield Database(engine=engine, dsn=running.dsn, shared=False)
 
 

@@ -64,7 +64,7 @@ def _disk(settings: Settings) -> Finding:
 
 
 async def _database(settings: Settings) -> list[Finding]:
-    async with open_database(settings, for_app=False) as database:
+    async with open_database(settings) as database:
         health = await PostgresReads(database, account=account_of(settings)).health()
         breach = await first_breach(database)
     says = f"PostgreSQL {health.version}, {health.round_trip_ms:.1f} ms, schema at {migrate.head()}"

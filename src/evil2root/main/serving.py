@@ -31,8 +31,9 @@ from evil2root.engine.errands import Errands, HaltFile
 from evil2root.engine.idempotency import Once
 from evil2root.engine.leading import Superseded
 from evil2root.logs import set_up_logs
-from evil2root.main.database import opened_database
+from evil2root.main.database import opened_for_app
 from evil2root.main.failure import Failure
+from evil2root.main.starting import Begun
 from evil2root.main.trading import Trading, wire
 from evil2root.settings import Settings, read_secret
 from evil2root.web.app import install
@@ -47,23 +48,22 @@ ERRANDS_AGAIN_S = 1.0
 SECRET_FILE = "secret-key"  # noqa: S105 - a file's name
 
 
-async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str], None]) -> int:
+async def serve(begun: Begun, *, say: Callable[[str], None]) -> int:
     """Run until a signal; returns the exit code.
 
     Raises `DatabaseUnavailable`, `BarsUnavailable`, `BadTable` or `SettingsProblem` when it can't start.
     """
+    settings, host, listening = begun.settings, begun.host, begun.listening
     set_up_logs(style=settings.log.format, level=settings.log.level)
-    # First of all: whoever finds the address taken has not started a database, nor traded.
-    listening = _listen(host, port)
-    async with opened_database(settings, for_app=True, say=say) as database:
+    async with opened_for_app(settings, begun.server, say=say) as database:
         access = await _doorkeeper(settings, database.engine, say)
         trading = wire(settings, database, say=say)
         app = _application(settings, database.engine, access, trading, host=host)
         server = uvicorn.Server(
-            uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False,
-                           timeout_graceful_shutdown=3, lifespan="on")
+            uvicorn.Config(app, host=host, port=begun.port, log_config=None, access_log=False,
+                           server_header=False, timeout_graceful_shutdown=3, lifespan="on")
         )  # fmt: skip
-        say(f"Dashboard on http://{host}:{listening.getsockname()[1]} (sign in as admin; Ctrl C stops)")
+        say(f"Dashboard on http://{host}:{begun.port} (sign in as admin; Ctrl C stops)")
         await _until_signal(server, app, listening)
         lost: str = app.state.lost
         if lost:
@@ -71,19 +71,6 @@ async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str]
             raise Failure(text)
         say("Stopped. The next start goes on where this one was.")
         return 0 if server.started else 1
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as problem:
-        listening.close()
-        text = f"Can't listen on {host}:{port} ({problem.strerror}): choose another with --port, or stop what uses it."
-        raise Failure(text) from problem
-    return listening
 
 
 async def _until_signal(server: uvicorn.Server, app: FastAPI, listening: socket.socket) -> None:

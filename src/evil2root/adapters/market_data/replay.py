@@ -35,6 +35,24 @@ class _Moment:
     rows: tuple[tuple[int, int], ...]
 
 
+_Columns = tuple[list[datetime], list[datetime], list[float], list[float], list[float], list[float], list[float]]
+"""Columns of bars in the order of `Bar`'s fields, as plain values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """Histories as plain values, in the order they are told. Roughly 4 us a bar to make."""
+
+    columns: tuple[_Columns, ...]
+    moments: tuple[_Moment, ...]
+
+    @classmethod
+    def of(cls, histories: Sequence[History]) -> "_Told":
+        return cls(
+            columns=tuple(_columns(history.adjusted) for history in histories), moments=tuple(_moments(histories))
+        )
+
+
 class ReplayFeed:
     """Tells recorded bars, adjusted, at `speed` bars a second per symbol; waits for whoever reads it.
 
@@ -58,8 +76,7 @@ class ReplayFeed:
         self.speed = speed
         self.loop = loop
         self._keep = keep
-        self._columns = [_columns(history.adjusted) for history in self.histories]
-        self._moments = _moments(self.histories)
+        self._told: _Told | None = None
         bounds = [span(history) for history in self.histories]
         length = max(last for _, last in bounds) - min(first for first, _ in bounds)
         self.round_length = timedelta(weeks=length // timedelta(weeks=1) + 1)
@@ -84,7 +101,7 @@ class ReplayFeed:
         if self.loop:
             return None
         cursor = self.starts_after if after is None else after
-        return sum(len(moment.rows) for moment in self._moments if moment.closed_at > cursor)
+        return sum(int((history.stored["closed_at"] > cursor).sum()) for history in self.histories)
 
     def history(self, until: datetime) -> dict[str, pl.DataFrame]:
         """Return raw bars and factors (`STORED_SCHEMA`) of the first round that closed at or before `until`."""
@@ -93,26 +110,29 @@ class ReplayFeed:
     async def groups(self, after: datetime | None) -> AsyncIterator[BarGroup]:
         """Yield the groups that close after `after` (none: all but the warm-up), oldest first."""
         cursor = self.starts_after if after is None else after
+        if self._told is None:  # not before: 0.3 s for 90,000 bars that a start need not wait for
+            self._told = await asyncio.to_thread(_Told.of, self.histories)
+        told = self._told
         pace = _Pace(self.speed, len(self.histories))
-        number = max(0, (cursor - self._moments[0].closed_at) // self.round_length)
+        number = max(0, (cursor - told.moments[0].closed_at) // self.round_length)
         while True:
             shift = number * self.round_length
             if number:
                 await self._keep([_shifted(history, shift) for history in self.histories])
-            for moment in self._moments:
+            for moment in told.moments:
                 if moment.closed_at + shift > cursor:
                     await pace.wait(moment.rows)
-                    yield self._group(moment, shift)
+                    yield self._group(told, moment, shift)
             number += 1
             if not self.loop:
                 return
 
-    def _group(self, moment: _Moment, shift: timedelta) -> BarGroup:
-        return BarGroup(closed_at=moment.closed_at + shift, bars=tuple(self._bars(moment, shift)))
+    def _group(self, told: "_Told", moment: _Moment, shift: timedelta) -> BarGroup:
+        return BarGroup(closed_at=moment.closed_at + shift, bars=tuple(self._bars(told, moment, shift)))
 
-    def _bars(self, moment: _Moment, shift: timedelta) -> Iterator[Bar]:
+    def _bars(self, told: "_Told", moment: _Moment, shift: timedelta) -> Iterator[Bar]:
         for place, row in moment.rows:
-            opened, closed, open_, high, low, close, volume = self._columns[place]
+            opened, closed, open_, high, low, close, volume = told.columns[place]
             history = self.histories[place]
             yield Bar(
                 symbol=history.symbol, interval=history.interval, opened_at=opened[row] + shift,
@@ -164,10 +184,6 @@ def _moments(histories: Sequence[History]) -> list[_Moment]:
         for row, closed in enumerate(history.stored["closed_at"].to_list()):
             rows.setdefault(closed, []).append((place, row))
     return [_Moment(closed_at=closed, rows=tuple(rows[closed])) for closed in sorted(rows)]
-
-
-_Columns = tuple[list[datetime], list[datetime], list[float], list[float], list[float], list[float], list[float]]
-"""Columns of bars in the order of `Bar`'s fields, as plain values."""
 
 
 def _columns(frame: pl.DataFrame) -> _Columns:

@@ -71,6 +71,8 @@ class PostgresBars:
             Let the new values win where a stored bar has others.
         """
         given = (history.symbol, history.interval.value)
+        if await self._has(history):
+            return Added(new=0, same=history.stored.height, different=0, first_different=None)
         async with self._engine.begin() as connection:
             await connection.exec_driver_sql("SELECT 1")  # SQLAlchemy begins with its own first statement
             raw = await driver(connection)
@@ -97,6 +99,14 @@ class PostgresBars:
             different=known["known"] - known["same"],
             first_different=known["first"],
         )
+
+    async def _has(self, history: History) -> bool:
+        """Are all these bars stored already? Reading them is ten times quicker than storing them again."""
+        given = history.stored
+        if not given.height:
+            return False
+        first, last = given["opened_at"][0], given["closed_at"][-1]
+        return (await self.stored(history.symbol, history.interval, start=first, until=last)).equals(given)
 
     async def series(self, symbol: str, interval: Interval, *, until: datetime | None = None) -> pl.DataFrame:
         """Return all adjusted bars of a series that closed at or before `until`, oldest first.

@@ -2,7 +2,8 @@
 
 Ways in:
 
-- `embedded_postgres(data_dir)` for the app: start it, keep it alive, stop it with the app;
+- `embedded_postgres(data_dir)` for an app: start it, keep it alive, stop it with the app;
+- `owned(server)` for the same with a server that was told to start before;
 - `attach(data_dir)` for whoever only wants the address of a running one;
 - `attach_or_start(data_dir)` for short commands, with or without the app;
 - `start(data_dir)` for code without an event loop.
@@ -23,7 +24,7 @@ from evil2root.adapters.postgres.errors import DatabaseUnavailable, DataDirector
 from evil2root.adapters.postgres.postmaster import running_pid
 from evil2root.adapters.postgres.server import EmbeddedServer, RunningPostgres, dsn_of
 
-__all__ = ["EmbeddedServer", "RunningPostgres", "attach", "attach_or_start", "embedded_postgres", "start"]
+__all__ = ["EmbeddedServer", "RunningPostgres", "attach", "attach_or_start", "embedded_postgres", "owned", "start"]
 
 ATTACH_OR_START_S = 15.0
 """How long a short command looks for a server that is just starting or just stopping."""
@@ -43,7 +44,13 @@ def start(data_dir: Path, *, settings: Mapping[str, str] | None = None) -> tuple
 @asynccontextmanager
 async def embedded_postgres(data_dir: Path) -> AsyncIterator[RunningPostgres]:
     """Run the server while the block runs, for the app."""
-    server = EmbeddedServer(data_dir)
+    async with owned(EmbeddedServer(data_dir)) as running:
+        yield running
+
+
+@asynccontextmanager
+async def owned(server: EmbeddedServer) -> AsyncIterator[RunningPostgres]:
+    """Wait for a server, which may have been told to start already, and stop it at the end of the block."""
     try:
         yield await asyncio.wrap_future(server.start())
     finally:

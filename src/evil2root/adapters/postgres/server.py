@@ -92,7 +92,9 @@ class EmbeddedServer:
         self._thread = threading.Thread(target=self._own, name="postgres-owner", daemon=True)
 
     def start(self) -> Future[RunningPostgres]:
-        """Begin to start; the future says where the server is, or why there is none."""
+        """Begin to start, once; the future says where the server is, or why there is none."""
+        if self._thread.ident is not None:
+            return self._started
         # Whoever stops waiting calls `stop`; the future itself is never cancelled under the thread.
         self._started.set_running_or_notify_cancel()
         self._thread.start()
