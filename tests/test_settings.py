@@ -297,7 +297,8 @@ def real_money(monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 class TestLiveMode:
-    def test_is_refused_without_a_source_of_live_prices(self) -> None:
+    def test_is_refused_without_a_source_of_live_prices(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tree, "LIVE_SOURCES", ())
         said = refusal(MODE="live", LIVE_CONFIRM="I-UNDERSTAND", BROKER="alpaca")
 
         assert "EVIL2ROOT_MODE=live needs live prices" in said

@@ -48,6 +48,10 @@ ON_DISK = Manners(requests_a_minute=6_000, tries=1, failures_max=20)
 """Nobody else is bothered by reading our own disk, and a folder that was away is back at once."""
 
 
+BY_CUSTOM = Manners(requests_a_minute=60)
+"""Yahoo names no limit; a request a second is what its users report it to bear for long."""
+
+
 def _folder(place: Place) -> OpenSource:
     from evil2root.adapters.market_data.folder import FolderSource  # noqa: PLC0415 - see `Provider.make`
 
@@ -61,11 +65,22 @@ def _simulated(place: Place) -> OpenSource:
     return SimulatedSource(place.settings.simulated.seed, clock=place.clock, calendars=place.calendars)
 
 
+def _yfinance(place: Place) -> OpenSource:
+    import yfinance  # noqa: F401, PLC0415 - a package that is not installed is missed now, not at the first question
+
+    from evil2root.adapters.market_data.yahoo import YahooBars  # noqa: PLC0415 - see `Provider.make`
+    from evil2root.adapters.market_data.yahoo_wire import YahooWire  # noqa: PLC0415
+
+    wire = YahooWire(place.settings.yfinance.base_url, folder=place.settings.data_folder / "yfinance")
+    return YahooBars(wire, calendars=place.calendars, clock=place.clock)
+
+
 def _unset(key: str, value: object, *, needs: str) -> str:
     return "" if value else f"{PREFIX}{key} is not set: {needs}."
 
 
 PROVIDERS: Mapping[str, Provider] = {
+    "yfinance": Provider(make=_yfinance, manners=BY_CUSTOM),
     "folder": Provider(
         make=_folder, manners=ON_DISK,
         lacks=lambda s: _unset("FOLDER__PATH", s.folder.path, needs="it names the folder of SYMBOL_INTERVAL.csv files"),

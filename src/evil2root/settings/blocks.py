@@ -221,7 +221,7 @@ class CcxtSettings(Block):
 
 
 class YfinanceSettings(Block):
-    """Reserved: prices by yfinance."""
+    """Prices by Yahoo. With another `base_url` every request of yfinance goes there, whatever host of Yahoo's it is for."""
 
     base_url: Web = "https://query2.finance.yahoo.com"
 
