@@ -26,6 +26,8 @@ DRILLS = (
 )
 """Name, test, kills, seconds to be ready in, and in which share of the cases."""
 
+TELL_EVERY_S = 60.0
+
 
 def main() -> int:
     """Run both; 1 when one lost something, doubled something or was late."""
@@ -37,25 +39,46 @@ def main() -> int:
 
 
 def drill(name: str, test: str, kills: int, limit: float, share: float) -> int:
-    """Run one and print its row."""
+    """Run one, say now and then how far it is, and print its row."""
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "restarts.json"
         print(f"{name}: {kills} kills ...", flush=True)
         env = {**os.environ, "KILLS": str(kills), "RESTARTS_FILE": str(told)}
-        code = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "--no-header", test], env=env, check=False
-        ).returncode
-        if code != 0 or not told.exists():
+        code = _watched([sys.executable, "-m", "pytest", "-q", "--no-header", test], env, told)
+        seconds = _seconds(told)
+        if not seconds:
             print(f"{name}: FAILED, see above")
             return 1
-        seconds = json.loads(told.read_text())
     p50, p99, at = (float(np.quantile(seconds, q)) for q in (0.5, 0.99, share))
     late = at > limit
+    lost = "FAILED, see above" if code else "nothing lost or doubled"
     print(
-        f"{name}: {len(seconds)} kills, nothing lost or doubled; ready again in {p50:.2f} s at the median, {p99:.2f} s at "
-        f"p99, {max(seconds):.2f} s at worst; {share:.0%} within {limit:g} s: {'NO' if late else 'yes'}"
+        f"{name}: {len(seconds)} kills, {lost}; ready again in {p50:.2f} s at the median, {p99:.2f} s at p99, "
+        f"{max(seconds):.2f} s at worst; {share:.0%} within {limit:g} s: {'NO' if late else 'yes'}",
+        flush=True,
     )
-    return int(late)
+    return int(late or code != 0)
+
+
+def _watched(command: list[str], env: dict[str, str], told: Path) -> int:
+    """Run it to its end; the exit code."""
+    running = subprocess.Popen(command, env=env)
+    while True:
+        try:
+            return running.wait(timeout=TELL_EVERY_S)
+        except subprocess.TimeoutExpired:
+            seconds = _seconds(told)
+            if seconds:
+                print(f"  {len(seconds)} kills, the last start took {seconds[-1]:.2f} s", flush=True)
+
+
+def _seconds(told: Path) -> list[float]:
+    """How long each start took so far; the file may be half-written just now."""
+    try:
+        found: list[float] = json.loads(told.read_text())
+    except (OSError, ValueError):
+        return []
+    return found
 
 
 if __name__ == "__main__":

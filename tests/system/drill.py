@@ -31,7 +31,10 @@ from tests.system.running import Bot, environment
 
 
 def note_restarts(seconds: list[float]) -> None:
-    """Write how long each start took until `/readyz` said yes, for the benchmark that asked; a test judges no time."""
+    """Write how long each start took so far until `/readyz` said yes, for the benchmark that asked.
+
+    A test judges no time.
+    """
     path = os.environ.get("RESTARTS_FILE")
     if path:
         Path(path).write_text(json.dumps(seconds))

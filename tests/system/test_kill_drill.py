@@ -39,6 +39,7 @@ async def test_no_kill_loses_or_doubles_an_order(bot: Bot) -> None:
         await asyncio.sleep(float(chance.uniform(0.0, 1.2)))
         bot.kill()
         restarts.append(bot.start())
+        note_restarts(restarts)
     await asyncio.sleep(1)
     assert bot.stop() == 0
     verified = bot.command("ledger", "verify")
@@ -51,7 +52,6 @@ async def test_no_kill_loses_or_doubles_an_order(bot: Bot) -> None:
     assert books["decisions"] == len(told.decided)
     assert books["equity"] == told.points[-1].equity
     assert len(books["fills"]) > KILLS
-    note_restarts(restarts)
 
 
 async def _books(data_dir: Path) -> Mapping[str, Any]:
