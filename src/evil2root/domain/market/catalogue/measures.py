@@ -61,14 +61,15 @@ def yang_zhang(opening: Floats, high: Floats, low: Floats, close: Floats, *, len
     satchell = np.log(high / close) * np.log(high / opening) + np.log(low / close) * np.log(low / opening)
     share = 0.34 / (1.34 + (length + 1.0) / (length - 1.0))
     variance = (
-        _sample_variance(gap, length=length)
-        + share * _sample_variance(body, length=length)
+        sample_variance(gap, length=length)
+        + share * sample_variance(body, length=length)
         + (1.0 - share) * window_sum(satchell, length=length) / length
     )
     return np.sqrt(np.maximum(variance, 0.0))
 
 
-def _sample_variance(values: Floats, *, length: int) -> Floats:
+def sample_variance(values: Floats, *, length: int) -> Floats:
+    """Variance of each window of `length` values, less one in the divisor."""
     made = np.full(values.size, np.nan)
     if values.size >= length:
         made[length - 1 :] = sliding_window_view(values, length).var(axis=1, ddof=1)
@@ -104,7 +105,7 @@ def regime(close: Floats, *, length: int, calm_of: int) -> Floats:
     Volatility is the deviation of log returns over `length` bars, its past the `calm_of` bars before this one; the
     trend is the sign of `trend_strength`. No fit, so nothing of the future can be in it.
     """
-    spread = np.sqrt(_sample_variance(log_return(close, length=1), length=length))
+    spread = np.sqrt(sample_variance(log_return(close, length=1), length=length))
     usual = np.full(close.size, np.nan)
     if close.size > calm_of:
         usual[calm_of:] = np.median(sliding_window_view(spread, calm_of)[:-1], axis=1)

@@ -9,10 +9,11 @@ from evil2root.domain.market.catalogue.flow import FLOW
 from evil2root.domain.market.catalogue.measures import MEASURES
 from evil2root.domain.market.catalogue.momentum import MOMENTUM
 from evil2root.domain.market.catalogue.overlap import OVERLAP
+from evil2root.domain.market.catalogue.states import STATES
 from evil2root.domain.market.catalogue.statistic import STATISTIC
 from evil2root.domain.market.indicators import INDICATORS, Indicator
 
-BY_TALIB: tuple[Indicator, ...] = (*INDICATORS, *OVERLAP, *MOMENTUM, *FLOW, *STATISTIC, *MEASURES, *CANDLES)
+BY_TALIB: tuple[Indicator, ...] = (*INDICATORS, *OVERLAP, *MOMENTUM, *FLOW, *STATISTIC, *MEASURES, *STATES, *CANDLES)
 
 
 CATALOGUE_HASH = sha256("\n".join(indicator.formula for indicator in BY_TALIB).encode()).hexdigest()[:16]
