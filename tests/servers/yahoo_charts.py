@@ -30,7 +30,7 @@ class Listed:
     """The symbol its charts speak of, where it is another."""
     modules: dict[str, Any] = field(default_factory=dict)
     """Of the quote summary."""
-    series: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    series: dict[str, list[tuple[str, float | None]]] = field(default_factory=dict)
     """Of the fundamentals: dates and values by type, as `quarterlyTotalRevenue`."""
     quote: dict[str, Any] = field(default_factory=dict)
     earnings_page: str = ""
@@ -45,7 +45,7 @@ def chart(symbol: str, listed: Listed, asked: dict[str, str]) -> dict[str, Any]:
         first, last = int(asked["period1"]), int(asked["period2"])
     else:
         last = int(bars[-1][0].timestamp()) + 1 if bars else 0
-        first = last - 86_400
+        first = last - (86_400 if asked["range"] == "1d" else 10**10)
     chosen = [(bar, close) for bar, close in zip(bars, adjusted, strict=True) if first <= bar[0].timestamp() < last]
     result: dict[str, Any] = {"meta": _meta(symbol, listed, interval, [bar for bar, _ in chosen])}
     if not chosen:

@@ -15,6 +15,8 @@ from evil2root.domain.core.timeframe import require_aware
 
 PUBLISHED_WITHIN = timedelta(days=120)
 """A report that comes later than this after its period ended is not the first one about it."""
+PUBLISHED_AFTER = timedelta(days=10)
+"""One that comes earlier is a late one about the period before: nobody closes books faster."""
 DAY_OVER = timedelta(hours=36)
 """From midnight UTC until a day is over everywhere; filings come in until late in the evening of New York."""
 
@@ -127,5 +129,5 @@ def is_known(event: CompanyEvent, at: datetime) -> bool:
 
 def published(ended_on: date, published_on: Iterable[date]) -> date | None:
     """Return the first day of `published_on` after a period's end that can be the report on it; none without one."""
-    later = [day for day in published_on if ended_on < day <= ended_on + PUBLISHED_WITHIN]
+    later = [day for day in published_on if ended_on + PUBLISHED_AFTER <= day <= ended_on + PUBLISHED_WITHIN]
     return min(later, default=None)
