@@ -94,8 +94,11 @@ async def test_does_what_the_backtest_does(strategy: str) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("strategy", ["metronome", "sma_cross"])
-async def test_is_none_the_worse_for_a_kill_at_any_write(strategy: str, after: bool) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "every"),
+    [("metronome", 1), ("sma_cross", 7), pytest.param("sma_cross", 1, marks=pytest.mark.long)],
+)
+async def test_is_none_the_worse_for_a_kill_at_any_write(strategy: str, every: int, after: bool) -> None:
     bars = {"metronome": 18, "sma_cross": 46}[strategy]
     told = frames(bars)
     rules, start = policy(strategy, list(told)), start_of(told)
@@ -104,7 +107,7 @@ async def test_is_none_the_worse_for_a_kill_at_any_write(strategy: str, after: b
     await until_told_all(await an_engine(rules, told, Books(), start=start, cash=CASH_IN, fuse=counted))
     assert counted.seen > 30
 
-    for write in range(1, counted.seen + 1):
+    for write in range(1, counted.seen + 1, every):
         books, fuse = Books(), Fuse(writes=write, after=after)
         with pytest.raises(Killed):
             await until_told_all(await an_engine(rules, told, books, start=start, cash=CASH_IN, fuse=fuse))

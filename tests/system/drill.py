@@ -20,8 +20,9 @@ import polars as pl
 
 from evil2root.adapters.market_data.replay import ReplayFeed, load_histories
 from evil2root.adapters.postgres.dsn import plain_dsn
-from evil2root.adapters.postgres.embedded import attach_or_start
+from evil2root.adapters.postgres.embedded import attach, attach_or_start
 from evil2root.adapters.system_clock import SystemClock
+from evil2root.domain.book.orders import FINAL
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.money import Money
 from evil2root.domain.core.timeframe import Interval
@@ -189,14 +190,27 @@ def require_epochs_in_order(dsn: str) -> int:
 
 async def settled(bot: Bot, *, flat: bool = False) -> None:
     """Wait until no order is under way, and with `flat` until nothing is held: what is held may be sold any moment."""
-    lists = [("orders", "list", "--open", "--json")] + ([("positions", "list", "--json")] if flat else [])
+    left = (
+        "SELECT (SELECT count(*) FROM v_orders WHERE state <> ALL($1)) AS orders, "
+        "(SELECT count(*) FROM v_positions WHERE quantity <> 0) AS held"
+    )
     async with asyncio.timeout(60):
         while True:
-            listed = [bot.command(*words) for words in reversed(lists)]
-            assert all(one.returncode == 0 for one in listed), [one.stderr for one in listed]
-            if not any(word in one.stdout for one in listed for word in ('"client_order_id"', '"symbol"')):
+            (row,) = await rows_of(bot, left, [state.value for state in FINAL])
+            if not row["orders"] and not (flat and row["held"]):
                 return
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.5)
+
+
+async def rows_of(bot: Bot, query: str, *arguments: object) -> list[asyncpg.Record]:
+    """Ask a running bot's database."""
+    connection = await asyncpg.connect(
+        plain_dsn((await attach(bot.data_dir)).dsn), server_settings={"search_path": "evil2root"}, timeout=10
+    )
+    try:
+        return list(await connection.fetch(query, *arguments))
+    finally:
+        await connection.close()
 
 
 async def kept_books(data_dir: Path) -> Mapping[str, Any]:

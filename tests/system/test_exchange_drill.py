@@ -79,7 +79,7 @@ async def test_no_kill_and_no_lie_loses_or_doubles_an_order_of_coins(bot: Bot, v
     await traded(venue)
     halted = bot.command("halt", "--reason", "end of the drill")
     assert halted.returncode == 0, halted.stderr
-    await settled(bot)
+    await settled(bot, flat=True)
     assert bot.stop() == 0
     verified = bot.command("ledger", "verify")
     truth = await truth_of(venue)

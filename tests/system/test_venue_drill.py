@@ -24,7 +24,7 @@ KILLS = int(os.environ.get("KILLS", "5"))
 """The drill in full, with the times to get ready again, is `./evil2root bench kills`."""
 SEED = 20_261_123
 FAULTS = "0.05"
-SYMBOLS, BARS = 16, 5_600
+SYMBOLS, BARS = 16, 1_200
 
 
 @pytest.fixture
