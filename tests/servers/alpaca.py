@@ -190,6 +190,7 @@ class AlpacaServer:
         if "faults" in asked:
             self.faults = float(asked["faults"])
         self.book.prices |= {s: Decimal(p) for s, p in asked.get("prices", {}).items()}
+        self.hostile_activities = asked.get("hostile", self.hostile_activities)
         if "foreign" in asked:
             self.book.place({"type": "limit", "time_in_force": "gtc", "side": "buy", **asked["foreign"]})
         return PlainTextResponse("ok")

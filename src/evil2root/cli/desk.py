@@ -25,11 +25,14 @@ def halt(
     yes: Yes = False,  # noqa: FBT002
 ) -> None:
     """Stop entries until somebody resumes; stops, targets and exits go on."""
-    from evil2root.main import asking  # noqa: PLC0415
+    from evil2root.main.halt_file import write_halt_file  # noqa: PLC0415
 
     if flatten:
         _sure("Close every position at the next open?", yes=yes)
-    typer.echo(run(asking.halt(reason=reason, cancel=cancel, flatten=flatten)))
+    written = write_halt_file(reason)
+    from evil2root.main import asking  # noqa: PLC0415 - slow to load, and entries are stopped already
+
+    typer.echo(run(asking.halt(written, reason=reason, cancel=cancel, flatten=flatten)))
 
 
 def resume(

@@ -14,34 +14,33 @@ from evil2root.adapters.postgres.errors import DatabaseUnavailable
 from evil2root.domain.kernel.actions import Reply
 from evil2root.main.database import open_database
 from evil2root.main.failure import USAGE, Failure
+from evil2root.main.halt_file import HALT_FILE, Written
 from evil2root.main.people import operator
 from evil2root.settings import Settings, load
 
-HALT_FILE = "HALT"
 
-
-async def halt(*, reason: str, cancel: bool, flatten: bool) -> str:
-    """Stop entries: through the app, or by the HALT file when no app hears. Either way they are stopped."""
-    settings = load()
+async def halt(file: Written, *, reason: str, cancel: bool, flatten: bool) -> str:
+    """Stop entries: through the app, which keeps it in its books, or by the HALT file that was written when none hears."""
     why = "No app runs here"
-    if _runs(settings):
+    if _runs(file.settings):
         payload = {"reason": reason, "cancel": cancel, "flatten": flatten}
         try:
-            reply = await _asked(settings, "halt", payload)
+            reply = await _asked(file.settings, "halt", payload)
         except DatabaseUnavailable as problem:
             why = f"The app can't be asked ({problem})"
         else:
             if not reply.says.startswith(UNTAKEN):
-                return _done(reply)
+                if not reply.done:
+                    text = f"{reply.says} The file {file.path} is there and stops entries all the same."
+                    raise Failure(reply.says if file.problem else text)
+                file.take_back()
+                return reply.says
             why = "No app took the request"
-    path = settings.data_folder / HALT_FILE
-    try:
-        _write(path, reason)
-    except OSError as problem:
-        text = f"{why}, and {path} can't be written ({problem.strerror}): entries are not stopped. Stop the app."
-        raise Failure(text) from problem
+    if file.problem:
+        text = f"{why}, and {file.path} can't be written ({file.problem}): entries are not stopped. Stop the app."
+        raise Failure(text)
     more = " What is held stays: only a running app that answers can close it." if flatten else ""
-    return f"{why}. The file {path} is written: an app on this directory makes no entries while it is there.{more}"
+    return f"{why}. The file {file.path} is written: an app on this directory makes no entries while it is there.{more}"
 
 
 async def resume(*, reason: str) -> str:
@@ -113,11 +112,6 @@ def _require_quantity(text: str) -> None:
     if not is_amount:
         says = f"--quantity {text} is no amount above 0: write it like --quantity 10, or leave it out for all."
         raise Failure(says, code=USAGE)
-
-
-def _write(path: Path, reason: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.write_text(f"{reason}\n", encoding="utf-8")
 
 
 def _remove(path: Path) -> bool:
