@@ -1,7 +1,7 @@
 """Features of what is around a symbol: none knows what was not known then, in whatever series it looks at."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -12,7 +12,7 @@ from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.listings import NEW_YORK
 from evil2root.domain.market.around.family import US_NEIGHBOURS, Around, Family, Role, aligned
 from evil2root.domain.market.around.registry import AROUND_HASH, AROUND_NAMES, FAMILIES, features_around
-from evil2root.domain.market.around.universe import ranked_indicators
+from evil2root.domain.market.around.universe import standings
 from evil2root.domain.market.features import features
 from evil2root.domain.market.fundamentals import CompanyEvent, EventKind, published
 from evil2root.domain.market.indicators import Column, Unit
@@ -24,66 +24,78 @@ DAY = timedelta(days=1)
 COLUMNS = tuple(column for family in FAMILIES for column in family.columns)
 
 
-def an_around(rows: int = ROWS) -> Around:
-    """Everything there is: four series, three other symbols, earnings each quarter, announced two weeks before."""
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Everything there is: the symbol's bars, four series, three other symbols, earnings announced two weeks before."""
+
+    bars: pl.DataFrame
+    series: dict[Role, pl.DataFrame]
+    others: dict[str, pl.DataFrame]
+    events: tuple[CompanyEvent, ...]
+
+    def around(self) -> Around:
+        ranks = standings({"OWN": self.bars, **self.others})["OWN"]
+        return Around(session=NEW_YORK, events=self.events, series=self.series, ranks=ranks)
+
+    def features(self, families: tuple[Family, ...] = FAMILIES) -> pl.DataFrame:
+        return features_around(self.bars, self.around(), families=families)
+
+    def until(self, at: datetime) -> "World":
+        """What was known then: of each series the bars that had closed, of the events those announced."""
+        return World(
+            bars=_past(self.bars, at),
+            series={role: _past(bars, at) for role, bars in self.series.items()},
+            others={name: _past(bars, at) for name, bars in self.others.items()},
+            events=tuple(event for event in self.events if event.known_from <= at),
+        )
+
+    def with_absurd_future(self, at: datetime, *, factor: float) -> "World":
+        """The same past, and a future of absurd prices, other events, dates called off later, and a newcomer."""
+        known = [
+            replace(event, known_until=at + DAY) if event.at > at else event
+            for event in self.events if event.known_from <= at
+        ]  # fmt: skip
+        invented = [
+            CompanyEvent(kind=kind, at=at + DAY / 2 * i, known_from=at + DAY / 4)
+            for kind in EventKind
+            for i in range(-4, 9)
+        ]
+        newcomer = self.bars.filter(pl.col("closed_at") > at)
+        return World(
+            bars=_poisoned(self.bars, at, factor),
+            series={role: _poisoned(bars, at, factor) for role, bars in self.series.items()},
+            others={name: _poisoned(bars, at, factor) for name, bars in self.others.items()} | {"NEW": newcomer},
+            events=(*known, *invented),
+        )
+
+
+def a_world(rows: int = ROWS, *, shape: str = "walk") -> World:
     quarters = [ORIGIN + DAY * (20 + 63 * i) for i in range(rows // 63 + 2)]
     events = [
         CompanyEvent(kind=kind, at=at + timedelta(hours=shift), known_from=at - 14 * DAY)
         for at in quarters for kind, shift in ((EventKind.EARNINGS, 7), (EventKind.EX_DIVIDEND, 0))
     ]  # fmt: skip
-    others = {f"S{seed}": a_series(rows, seed=seed) for seed in (11, 12, 13)}
-    return Around(
-        session=NEW_YORK, events=tuple(events),
-        series={role: a_series(rows, seed=20 + i) for i, role in enumerate(Role)},
-        universe={name: features(bars, indicators=ranked_indicators()) for name, bars in others.items()},
+    return World(
+        bars=a_series(rows, shape=shape), series={role: a_series(rows, seed=20 + i) for i, role in enumerate(Role)},
+        others={f"S{seed}": a_series(rows, seed=seed) for seed in (11, 12, 13)}, events=tuple(events),
     )  # fmt: skip
 
 
-def past_of(around: Around, until: datetime) -> Around:
-    """What was known then: of each series the bars that had closed, of the events those announced."""
-    return replace(
-        around,
-        events=tuple(event for event in around.events if event.known_from <= until),
-        series={role: bars.filter(pl.col("closed_at") <= until) for role, bars in around.series.items()},
-        universe={name: bars.filter(pl.col("closed_at") <= until) for name, bars in around.universe.items()},
-    )
+def _past(bars: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    return bars.filter(pl.col("closed_at") <= at)
 
 
-def with_absurd_future(around: Around, until: datetime, *, factor: float) -> Around:
-    """The same past, and a future of absurd prices, other events, and dates that are called off later."""
-    known = [
-        replace(event, known_until=until + DAY) if event.known_from <= until < event.at else event
-        for event in around.events if event.known_from <= until
-    ]  # fmt: skip
-    invented = [
-        CompanyEvent(kind=kind, at=until + DAY / 2 * i, known_from=until + DAY / 4)
-        for kind in EventKind for i in range(-4, 9)
-    ]  # fmt: skip
-    cut = {role: int((bars["closed_at"] <= until).sum()) for role, bars in around.series.items()}
-    columns = [column.name for indicator in ranked_indicators() for column in indicator.columns]
-    later = pl.when(pl.col("closed_at") > until)
-    return replace(
-        around, events=(*known, *invented),
-        series={role: poisoned(bars, since=cut[role], factor=factor) for role, bars in around.series.items()},
-        universe={
-            name: bars.with_columns(later.then(factor).otherwise(pl.col(column)).alias(column) for column in columns)
-            for name, bars in around.universe.items()
-        } | {"NEW": next(iter(around.universe.values())).filter(pl.col("closed_at") > until)},
-    )  # fmt: skip
+def _poisoned(bars: pl.DataFrame, at: datetime, factor: float) -> pl.DataFrame:
+    return poisoned(bars, since=_past(bars, at).height, factor=factor)
 
 
-def seen_ahead(bars: pl.DataFrame, around: Around, *, cut: int, families: tuple[Family, ...] = FAMILIES) -> set[str]:
+def seen_ahead(world: World, *, cut: int, families: tuple[Family, ...] = FAMILIES) -> set[str]:
     """Columns whose rows before `cut` change when what came later is hidden or made absurd."""
-    until = bars["closed_at"][cut - 1]
-    past = features_around(bars, around, families=families).head(cut)
-    hidden = features_around(bars.head(cut), past_of(around, until), families=families)
-    seen = set(differing_columns(past, hidden))
+    at = world.bars["closed_at"][cut - 1]
+    past = world.features(families).head(cut)
+    seen = set(differing_columns(past, world.until(at).features(families)))
     for factor in ABSURD:
-        other = features_around(
-            poisoned(bars, since=cut, factor=factor),
-            with_absurd_future(around, until, factor=factor),
-            families=families,
-        )
+        other = world.with_absurd_future(at, factor=factor).features(families)
         seen |= set(differing_columns(past, other.head(cut)))
     return seen
 
@@ -92,7 +104,7 @@ class TestTheLaw:
     @pytest.mark.parametrize("cut", [1, 25, 75, 280])
     @pytest.mark.parametrize("shape", ["walk", "steps"])
     def test_none_sees_the_future_of_anything(self, shape: str, cut: int) -> None:
-        assert seen_ahead(a_series(ROWS, shape=shape), an_around(), cut=cut) == set()
+        assert seen_ahead(a_world(shape=shape), cut=cut) == set()
 
     def test_catches_a_family_that_looks_at_unannounced_dates_and_one_that_joins_forward(self) -> None:
         def dates(bars: pl.DataFrame, around: Around) -> dict[str, np.ndarray]:
@@ -110,12 +122,12 @@ class TestTheLaw:
 
         for compute in (dates, forward):
             leaking = Family(name="leak", version=1, compute=compute, columns=(column,))
-            assert seen_ahead(a_series(60), an_around(60), cut=3, families=(leaking,)) == {"leak"}
+            assert seen_ahead(a_world(60), cut=3, families=(leaking,)) == {"leak"}
 
 
 class TestEveryColumn:
     def test_speaks_right_after_its_warm_up_and_not_before(self) -> None:
-        table = features_around(a_series(ROWS), an_around())
+        table = a_world().features()
 
         first = {
             c.name: table[c.name].is_not_null().arg_max() for c in COLUMNS if not c.name.startswith(("earn", "ex_"))
@@ -134,7 +146,7 @@ class TestEveryColumn:
 
     @pytest.mark.parametrize("rows", [0, 1, 2, 5])
     def test_is_null_or_finite_and_in_its_range_on_a_few_rows(self, rows: int) -> None:
-        table = features_around(a_series(rows), an_around(rows))
+        table = a_world(rows).features()
 
         assert table.height == rows
         for column in COLUMNS:
@@ -249,14 +261,12 @@ class TestNeighbours:
 
 
 def test_a_symbol_is_ranked_among_the_others_of_its_moment() -> None:
-    bars = a_series(60)
-    around = an_around(60)
+    world = a_world(60)
 
-    told = features_around(bars, around)["rank_ret_5"]
+    told = world.features()["rank_ret_5"]
 
-    own = features(bars, indicators=ranked_indicators())["ret_5"]
-    others = [table["ret_5"] for table in around.universe.values()]
-    assert told[40] == sum(other[40] < own[40] for other in others) / 3
+    own, *others = (features(bars)["ret_5"][40] for bars in (world.bars, *world.others.values()))
+    assert told[40] == sum(other < own for other in others) / 3
 
 
 def test_a_fact_s_report_is_the_first_one_after_its_period() -> None:

@@ -65,12 +65,11 @@ def ranks(universe: Mapping[str, pl.DataFrame], columns: Sequence[str]) -> dict[
     if not parts:
         return {}
     made = pl.concat(parts).with_columns(_rank(name) for name in columns)
-    return {
-        symbol: made.filter(pl.col("symbol") == symbol)
-        .sort("closed_at")
-        .select("closed_at", *(f"rank_{name}" for name in columns))
-        for symbol in universe
-    }
+    tables = made.partition_by(
+        "symbol", as_dict=True
+    )  # one pass: filtering by each of 500 symbols takes ten times as long
+    kept = ["closed_at", *(f"rank_{name}" for name in columns)]
+    return {symbol: tables.get((symbol,), made.clear()).sort("closed_at").select(kept) for symbol in universe}
 
 
 def _rank(name: str) -> pl.Expr:

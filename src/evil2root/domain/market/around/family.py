@@ -54,8 +54,8 @@ class Around:
     events: tuple[CompanyEvent, ...] = ()
     series: Mapping[Role, pl.DataFrame] = field(default_factory=dict)
     """`closed_at` and `close` by role, oldest first."""
-    universe: Mapping[str, pl.DataFrame] = field(default_factory=dict)
-    """`closed_at` and the features that are ranked, of every other symbol."""
+    ranks: pl.DataFrame | None = None
+    """The symbol's standing in the universe, as `universe.standings` makes it for all symbols at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

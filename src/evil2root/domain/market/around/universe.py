@@ -8,30 +8,37 @@ import polars as pl
 from evil2root.domain.market.around.family import Around, Family
 from evil2root.domain.market.cross import ranks
 from evil2root.domain.market.features import features
-from evil2root.domain.market.indicators import INDICATORS, Column, Floats, Indicator, Unit
+from evil2root.domain.market.indicators import INDICATORS, Column, Floats, Unit
 
 RANKED: Mapping[str, int] = {"ret_1": 1, "ret_5": 5, "ret_20": 20, "vol_20": 20, "volume_ratio_20": 20, "rsi_14": 14}
 """Features that are ranked, with their warm-up."""
-OWN = ""
-"""The symbol itself among the others: no symbol is named so."""
+MADE_BY = tuple(i for i in INDICATORS if any(column.name in RANKED for column in i.columns))
 
 
-def ranked_indicators() -> tuple[Indicator, ...]:
-    """The indicators that make the columns of `RANKED`; whoever fills `Around.universe` computes these."""
-    return tuple(i for i in INDICATORS if any(column.name in RANKED for column in i.columns))
+def standings(universe: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Rank every symbol by each of `RANKED` at each close, 0 the lowest to 1 the highest (`cross.ranks`).
+
+    Parameters
+    ----------
+    universe
+        Bars by symbol, all of one interval.
+
+    Notes
+    -----
+    Only symbols whose bar closed at that very moment are ranked; one alone has no rank. Cost: all symbols at once, some
+    seconds for 500 x 2,520 bars. A universe chosen today has no companies that failed since: that is not mended here.
+    """
+    made = {symbol: features(bars, indicators=MADE_BY) for symbol, bars in universe.items()}
+    return ranks(made, list(RANKED))
 
 
 def universe_ranks(bars: pl.DataFrame, around: Around) -> Mapping[str, Floats]:
-    """Rank of each of `RANKED` in the universe at the bar's close: 0 the lowest, 1 the highest (`cross.ranks`).
-
-    Only symbols whose bar closed at that very moment count; alone a symbol has no rank.
-    """
+    """The symbol's `standings` at each close; NaN without them."""
     names = [f"rank_{name}" for name in RANKED]
-    if not around.universe:
+    if around.ranks is None:
         return dict.fromkeys(names, np.full(bars.height, np.nan))
-    own = features(bars, indicators=ranked_indicators())
-    made = ranks({**around.universe, OWN: own}, list(RANKED))[OWN].fill_null(float("nan"))
-    return {name: made[name].to_numpy() for name in names}
+    joined = bars.select("closed_at").join(around.ranks, on="closed_at", how="left", maintain_order="left")
+    return {name: joined[name].fill_null(float("nan")).to_numpy() for name in names}
 
 
 UNIVERSE = (
