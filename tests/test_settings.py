@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from evil2root.domain.kernel.profiles import options_for
+from evil2root.domain.market.around.family import Role
 from evil2root.main.announcing import live_words
 from evil2root.main.trading import policy_of
 from evil2root.settings import Settings, SettingsProblem, describe, load, tree
@@ -294,6 +295,19 @@ def real_money(monkeypatch: pytest.MonkeyPatch) -> Settings:
         MODE="live", LIVE_CONFIRM="I-UNDERSTAND", BROKER="alpaca", MARKET_DATA="alpaca", ALPACA__API_KEY="k",
         ALPACA__API_SECRET="s", ALPACA__BASE_URL="https://api.alpaca.markets",
     )  # fmt: skip
+
+
+class TestFeatures:
+    def test_name_the_series_around_by_role(self) -> None:
+        told = read(FEATURES__INDEX="spy", FEATURES__RATE="none", FEATURES__SECTORS="technology=QQQ, health care=XLV")
+
+        neighbours = told.features.neighbours()
+        assert neighbours.symbols == {Role.INDEX: "SPY", Role.VOLATILITY: "^VIX"}
+        assert neighbours.sectors == {"technology": "QQQ", "health care": "XLV"}
+        assert any("FEATURES__" in line for line in told.reserved())
+
+    def test_refuse_a_sector_nobody_knows(self) -> None:
+        assert "did you mean energy?" in refusal(FEATURES__SECTORS="enrgy=XLE")
 
 
 class TestLiveMode:

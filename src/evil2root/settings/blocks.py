@@ -12,6 +12,7 @@ from evil2root.domain.decision.strategies.fusion import ENTRY_THRESHOLD
 from evil2root.domain.execution.costs import Costs, Slippage
 from evil2root.domain.execution.exits import Exits, TrailKind
 from evil2root.domain.kernel.profiles import ANSWER_WITHIN
+from evil2root.domain.market.around.family import US_NEIGHBOURS, Neighbours, Role
 from evil2root.domain.risk.limits import Limits
 from evil2root.domain.risk.methods import KELLY_MOST, Kelly, RiskAtStop, VolatilityTarget
 from evil2root.domain.signals.panel import DEFAULT_WEIGHTS
@@ -27,7 +28,9 @@ from evil2root.settings.kinds import (
     OrNone,
     PaidIn,
     Seconds,
+    Sectors,
     Speed,
+    SymbolOrNone,
     Web,
     Weight,
 )
@@ -245,6 +248,21 @@ class StocktwitsSettings(Block):
     """Reserved: posts."""
 
     base_url: Web = "https://api.stocktwits.com"
+
+
+class FeaturesSettings(Block):
+    """Series around a symbol that features for models are made from; `none` leaves one out."""
+
+    index: SymbolOrNone = US_NEIGHBOURS.symbols[Role.INDEX]
+    volatility: SymbolOrNone = US_NEIGHBOURS.symbols[Role.VOLATILITY]
+    rate: SymbolOrNone = US_NEIGHBOURS.symbols[Role.RATE]
+    sectors: Sectors = tuple(US_NEIGHBOURS.sectors.items())
+
+    def neighbours(self) -> Neighbours:
+        """Name the symbols by role."""
+        named = {Role.INDEX: self.index, Role.VOLATILITY: self.volatility, Role.RATE: self.rate}
+        symbols = {role: symbol for role, symbol in named.items() if symbol is not None}
+        return Neighbours(symbols=symbols, sectors=dict(self.sectors))
 
 
 class LogSettings(Block):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, SecretStr
 
 from evil2root.domain.core.instrument import require_symbol
+from evil2root.domain.core.sectors import SECTORS
 from evil2root.domain.core.timeframe import Interval, interval
 
 WATCHLIST_MAX = 500
@@ -96,6 +97,23 @@ def _compute(value: Any) -> Any:
     return value
 
 
+def _symbol(value: Any) -> Any:
+    return require_symbol(value.strip().upper()) if isinstance(value, str) else value
+
+
+def _sectors(value: Any) -> Any:
+    """`technology=XLK,energy=XLE`, by the sectors' names."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in _names(_none_word(value) or "")]
+    known = sorted(set(SECTORS.values()))
+    for name, _, _ in pairs:
+        if name not in known:
+            msg = f"{name!r} is no sector{nearest(name, known)} Known are {', '.join(known)}."
+            raise ValueError(msg)
+    return tuple((name, require_symbol(symbol.strip().upper())) for name, _, symbol in pairs)
+
+
 Frac = Annotated[Decimal, Field(ge=0, le=1)]
 """A share in [0, 1]."""
 FracOrNone = Annotated[Frac | None, BeforeValidator(_none_word)]
@@ -116,6 +134,9 @@ Speed = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 """Bars a second per symbol; 0 is as fast as possible."""
 
 Watchlist = Annotated[tuple[str, ...], BeforeValidator(_watchlist)]
+SymbolOrNone = Annotated[str | None, BeforeValidator(_symbol), OrNone]
+Sectors = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_sectors)]
+"""The symbol that stands for each sector."""
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 BarInterval = Annotated[Interval, BeforeValidator(_interval)]
 Providers = Annotated[tuple[str, ...], BeforeValidator(_providers)]

@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     alpaca: blocks.AlpacaSettings = blocks.AlpacaSettings()
     ccxt: blocks.CcxtSettings = blocks.CcxtSettings()
     yfinance: blocks.YfinanceSettings = blocks.YfinanceSettings()
+    features: blocks.FeaturesSettings = blocks.FeaturesSettings()
     newsapi: blocks.NewsapiSettings = blocks.NewsapiSettings()
     reddit: blocks.RedditSettings = blocks.RedditSettings()
     stocktwits: blocks.StocktwitsSettings = blocks.StocktwitsSettings()
@@ -155,6 +156,7 @@ class Settings(BaseSettings):
             "TELEGRAM__TOKEN": self.telegram.token,
             "NEWSAPI__API_KEY": self.newsapi.api_key,
             "REDDIT__CLIENT_ID": self.reddit.client_id,
+            "FEATURES__…": self.features.model_fields_set,
         }
         return [
             f"{PREFIX}{key} is set, but reserved: not built yet, nothing uses it." for key, v in unused.items() if v
