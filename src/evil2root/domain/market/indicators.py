@@ -12,12 +12,28 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
-from evil2root.domain.market.lean_talib import talib
+from evil2root.domain.market.lean_talib import bare, talib
 
 Floats = npt.NDArray[np.float64]
 
 FLAT_FRAC = 1e-9
 """A range below this share of the price is rounding, not movement. The finest real tick is some 1e-7 of its price."""
+
+_LINE = 8
+"""Floats in a cache line."""
+
+_adx = bare(talib.ADX)
+_atr = bare(talib.ATR)
+_bbands = bare(talib.BBANDS)
+_ema = bare(talib.EMA)
+_macd = bare(talib.MACD)
+_max = bare(talib.MAX)
+_min = bare(talib.MIN)
+_minus_di = bare(talib.MINUS_DI)
+_obv = bare(talib.OBV)
+_plus_di = bare(talib.PLUS_DI)
+_rsi = bare(talib.RSI)
+_sma = bare(talib.SMA)
 
 
 class Unit(StrEnum):
@@ -54,6 +70,9 @@ class Indicator:
     inputs: tuple[str, ...]
     columns: tuple[Column, ...]
     params: tuple[tuple[str, int | float], ...] = ()
+    is_tame: bool = False
+    """Arithmetic alone keeps every value finite and above its column's `low` while prices lie within a thousand times
+    of one another: nothing has to be looked for."""
 
     def series(self, bars: Mapping[str, Floats]) -> tuple[Floats, ...]:
         """One array a column, in the order of `columns`."""
@@ -72,12 +91,12 @@ def sma(values: Floats, *, length: int) -> Floats:
 
     TA-Lib keeps a running sum, so the last bits depend on where the array starts.
     """
-    return talib.SMA(values, length)
+    return _sma(values, length)
 
 
 def ema(values: Floats, *, length: int) -> Floats:
     """Exponential mean with smoothing 2 / (length + 1), seeded by the mean of the first `length` values."""
-    return talib.EMA(values, length)
+    return _ema(values, length)
 
 
 def rsi(close: Floats, *, length: int) -> Floats:
@@ -86,9 +105,12 @@ def rsi(close: Floats, *, length: int) -> Floats:
     NaN while the close has not moved for `length` bars: TA-Lib says 0 there, which would read as oversold.
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978, section VI.
     """
-    values = talib.RSI(close, length)
-    span = talib.MAX(close, length + 1) - talib.MIN(close, length + 1)
-    return np.where(span > FLAT_FRAC * close, values, np.nan)
+    values = _rsi(close, length)
+    still = np.abs(close[1:] - close[:-1]) <= 2.0 * FLAT_FRAC * close[1:]
+    if (still[1:] & still[:-1]).any():  # else no `length` bars can all have stood still
+        span = _max(close, length + 1) - _min(close, length + 1)
+        values[~(span > FLAT_FRAC * close)] = np.nan
+    return values
 
 
 def macd(close: Floats, *, fast: int, slow: int, signal: int) -> tuple[Floats, Floats, Floats]:
@@ -96,7 +118,7 @@ def macd(close: Floats, *, fast: int, slow: int, signal: int) -> tuple[Floats, F
 
     Source: G. Appel, The Moving Average Convergence Divergence Trading Method, 1979.
     """
-    line, mean, histogram = talib.MACD(close, fast, slow, signal)
+    line, mean, histogram = _macd(close, fast, slow, signal)
     return line, mean, histogram
 
 
@@ -106,25 +128,25 @@ def bollinger(close: Floats, *, length: int, deviations: float) -> tuple[Floats,
     The deviation is the population's. The place is NaN when the bands have no width.
     Source: J. Bollinger, Bollinger on Bollinger Bands, 2001.
     """
-    upper, mid, lower = talib.BBANDS(close, length, deviations, deviations)
+    upper, mid, lower = _bbands(close, length, deviations, deviations)
     width = upper - lower
-    place = (close - lower) / np.where(width > FLAT_FRAC * mid, width, np.nan)
+    place = _nan_where(width <= FLAT_FRAC * mid, (close - lower) / width)
     return upper, mid, lower, place, width / mid
 
 
 def atr(high: Floats, low: Floats, close: Floats, *, length: int) -> Floats:
     """Average True Range: the mean of the first `length` true ranges, from the second bar on, then Wilder's smoothing."""
-    return talib.ATR(high, low, close, length)
+    return _atr(high, low, close, length)
 
 
 def adx(high: Floats, low: Floats, close: Floats, *, length: int) -> Floats:
     """Average Directional Index, 0 to 100: strength of a trend, whatever its direction. Warm-up: 2 length - 1 rows."""
-    return talib.ADX(high, low, close, length)
+    return _adx(high, low, close, length)
 
 
 def directional(high: Floats, low: Floats, close: Floats, *, length: int) -> tuple[Floats, Floats]:
     """Wilder's plus and minus directional indicators, 0 to 100. Warm-up: `length` rows."""
-    return talib.PLUS_DI(high, low, close, length), talib.MINUS_DI(high, low, close, length)
+    return _plus_di(high, low, close, length), _minus_di(high, low, close, length)
 
 
 def stochastic(high: Floats, low: Floats, close: Floats, *, length: int, smoothing: int) -> tuple[Floats, Floats]:
@@ -132,42 +154,53 @@ def stochastic(high: Floats, low: Floats, close: Floats, *, length: int, smoothi
 
     NaN where a bar within the smoothing saw no range at all: TA-Lib says 0 there, which would read as oversold.
     """
-    highest, lowest = talib.MAX(high, length), talib.MIN(low, length)
-    span = highest - lowest
-    raw = 100.0 * (close - lowest) / np.where(span > FLAT_FRAC * close, span, np.nan)
+    lowest = _min(low, length)
+    span = _max(high, length) - lowest
+    raw = 100.0 * (close - lowest) / _nan_where(span <= FLAT_FRAC * close, span)
     slow_k = _trailing_mean(raw, length=smoothing)
     return slow_k, _trailing_mean(slow_k, length=smoothing)
 
 
 def obv(close: Floats, volume: Floats) -> Floats:
     """On-Balance Volume. Its level is that of the first bar's volume and means nothing; its changes do."""
-    return talib.OBV(close, volume)
+    return _obv(close, volume)
 
 
 def donchian(high: Floats, low: Floats, *, length: int) -> tuple[Floats, Floats]:
     """Highest high and lowest low of the `length` bars before this one, so that this bar can break out of them."""
-    return _shifted(talib.MAX(high, length), by=1), _shifted(talib.MIN(low, length), by=1)
+    return _shifted(_max(high, length), by=1), _shifted(_min(low, length), by=1)
 
 
 def simple_return(close: Floats, *, length: int) -> Floats:
     """Close over the close `length` bars ago, less one."""
-    return close / _shifted(close, by=length) - 1.0
+    made = np.empty_like(close)
+    made[:length] = np.nan
+    np.divide(close[length:], close[:-length], out=made[length:])
+    made[length:] -= 1.0
+    return made
 
 
 def realised_volatility(close: Floats, *, length: int) -> Floats:
-    """Sample standard deviation of the last `length` one-bar returns, per bar, not annualised."""
-    change = simple_return(close, length=1)
-    mean = _trailing_mean(change, length=length)
-    squares = (change - mean) ** 2
-    for lag in range(1, min(length, close.size)):
-        squares[lag:] += (change[:-lag] - mean[lag:]) ** 2
-    return np.sqrt(squares / (length - 1))
+    """Sample standard deviation of the last `length` one-bar returns, per bar, not annualised.
+
+    Added from newest to oldest, anew at each row, as `_trailing_mean`.
+    """
+    made = np.full_like(close, np.nan)
+    if close.size <= length:
+        return made
+    change = _lagged(simple_return(close, length=1)[1:], length=length)
+    squares = _aligned(length, change.shape[1])
+    mean = _added_up(change) / length
+    np.subtract(change, mean, out=squares)
+    np.multiply(squares, squares, out=squares)
+    np.sqrt(_added_up(squares) / (length - 1), out=made[length:])
+    return made
 
 
 def volume_ratio(volume: Floats, *, length: int) -> Floats:
     """Volume over the mean of the `length` bars before this one. NaN when those traded nothing."""
     usual = _shifted(_trailing_mean(volume, length=length), by=1)
-    return volume / np.where(usual > 0.0, usual, np.nan)
+    return volume / _nan_where(usual <= 0.0, usual)
 
 
 def _trailing_mean(values: Floats, *, length: int) -> Floats:
@@ -176,16 +209,45 @@ def _trailing_mean(values: Floats, *, length: int) -> Floats:
     Slower than a running sum, but one absurd value leaves no trace once it is `length` rows back, and the bits
     of a row do not depend on where the array starts.
     """
-    total = values.copy()
-    for lag in range(1, min(length, values.size)):
-        total[lag:] += values[:-lag]
-    total[: length - 1] = np.nan
-    return total / length
+    made = np.full_like(values, np.nan)
+    if values.size >= length:
+        np.divide(_added_up(_lagged(values, length=length)), length, out=made[length - 1 :])
+    return made
+
+
+def _lagged(values: Floats, *, length: int) -> Floats:
+    """Row k holds the values k bars earlier, one column a bar that has them all: a view, of at least `length` values."""
+    values = np.ascontiguousarray(values)
+    step = values.itemsize
+    shape, newest = (length, values.size - length + 1), (length - 1) * step
+    return np.ndarray(shape, np.float64, values, newest, (-step, step))
+
+
+def _added_up(rows: Floats) -> Floats:
+    """Each column's sum, first row first: NumPy adds a table row by row, but a single column in an order of its own."""
+    total: Floats = np.add.reduce(rows, axis=0) if rows.shape[1] > 1 else np.add.accumulate(rows, axis=0)[-1]
+    return total
+
+
+def _aligned(rows: int, columns: int) -> Floats:
+    """An empty table whose rows each start on a cache line: what writes them takes half the time."""
+    width = -(-columns // _LINE) * _LINE
+    room = np.empty(rows * width + _LINE)
+    start = -(room.__array_interface__["data"][0] // room.itemsize) % _LINE
+    return room[start : start + rows * width].reshape(rows, width)[:, :columns]
+
+
+def _nan_where(flags: npt.NDArray[np.bool_], values: Floats) -> Floats:
+    """The same array, NaN where `flags` says so, which is nearly always nowhere."""
+    if flags.any():
+        values[flags] = np.nan
+    return values
 
 
 def _shifted(values: Floats, *, by: int) -> Floats:
     """The value `by` rows earlier; NaN in the first `by` rows."""
-    moved = np.full_like(values, np.nan)
+    moved = np.empty_like(values)
+    moved[:by] = np.nan
     moved[by:] = values[:-by]
     return moved
 
@@ -196,6 +258,7 @@ def _means(compute: Callable[..., Floats], *lengths: int) -> tuple[Indicator, ..
         Indicator(
             name=name,
             compute=compute,
+            is_tame=True,
             inputs=("close",),
             params=(("length", length),),
             columns=(Column(name=f"{name}_{length}", unit=Unit.PRICE, warm_up=length - 1, low=0.0),),
@@ -209,6 +272,7 @@ def _returns(*lengths: int) -> tuple[Indicator, ...]:
         Indicator(
             name="simple_return",
             compute=simple_return,
+            is_tame=True,
             inputs=("close",),
             params=(("length", length),),
             columns=(Column(name=f"ret_{length}", unit=Unit.RATIO, warm_up=length, low=-1.0),),
@@ -221,6 +285,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator(
         name="rsi",
         compute=rsi,
+        is_tame=True,
         inputs=("close",),
         params=(("length", 14),),
         columns=(Column(name="rsi_14", unit=Unit.POINTS, warm_up=14, low=0.0, high=100.0),),
@@ -228,6 +293,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator(
         name="macd",
         compute=macd,
+        is_tame=True,
         inputs=("close",),
         params=(("fast", 12), ("slow", 26), ("signal", 9)),
         columns=(
@@ -239,6 +305,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator(
         name="bollinger",
         compute=bollinger,
+        is_tame=True,
         inputs=("close",),
         params=(("length", 20), ("deviations", 2.0)),
         columns=(
@@ -252,6 +319,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator(
         name="atr",
         compute=atr,
+        is_tame=True,
         inputs=("high", "low", "close"),
         params=(("length", 14),),
         columns=(Column(name="atr_14", unit=Unit.PRICE, warm_up=14, low=0.0),),
@@ -259,6 +327,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator(
         name="adx",
         compute=adx,
+        is_tame=True,
         inputs=("high", "low", "close"),
         params=(("length", 14),),
         columns=(Column(name="adx_14", unit=Unit.POINTS, warm_up=27, low=0.0, high=100.0),),
@@ -266,6 +335,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator(
         name="directional",
         compute=directional,
+        is_tame=True,
         inputs=("high", "low", "close"),
         params=(("length", 14),),
         columns=(
@@ -278,6 +348,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator(
         name="stochastic",
         compute=stochastic,
+        is_tame=True,
         inputs=("high", "low", "close"),
         params=(("length", 14), ("smoothing", 3)),
         columns=(
@@ -294,6 +365,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator(
         name="donchian",
         compute=donchian,
+        is_tame=True,
         inputs=("high", "low"),
         params=(("length", 20),),
         columns=(
@@ -305,6 +377,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator(
         name="realised_volatility",
         compute=realised_volatility,
+        is_tame=True,
         inputs=("close",),
         params=(("length", 20),),
         columns=(Column(name="vol_20", unit=Unit.RATIO, warm_up=20, low=0.0),),

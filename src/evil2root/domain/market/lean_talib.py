@@ -5,6 +5,8 @@ every start would pay for it (0.4 s and 70 MB), so pandas is out of sight while 
 """
 
 import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 _UNSEEN = "pandas" not in sys.modules
 if _UNSEEN:
@@ -15,4 +17,13 @@ finally:
     if _UNSEEN:
         del sys.modules["pandas"]
 
-__all__ = ["talib"]
+__all__ = ["bare", "talib"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def bare(function: Callable[P, T]) -> Callable[P, T]:
+    """A TA-Lib function without the search for Series among its arguments, a quarter of a moving average's time."""
+    found: Callable[P, T] = getattr(function, "__wrapped__", function)
+    return found
