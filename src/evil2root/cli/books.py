@@ -213,12 +213,12 @@ def positions_list(as_json: AsJson = False, utc: Utc = False) -> None:  # noqa: 
         print_json(rows)
         return
     cells = [
-        (r["symbol"], r["quantity"], r["average_price"], r["mark"], r["unrealised"], r["stop"] or "none",
+        (r["symbol"], r["currency"], r["quantity"], r["average_price"], r["mark"], r["unrealised"], r["stop"] or "none",
          r["target"] or "none", _time(r["opened_at"], utc=utc), r["decision_id"])
         for r in rows
     ]  # fmt: skip
-    headers = ("Symbol", "Quantity", "Entry", "Last", "P&L", "Stop", "Target", "Opened", "Decision")
-    _table_or(headers, cells, right=(1, 2, 3, 4, 5, 6))
+    headers = ("Symbol", "Quoted in", "Quantity", "Entry", "Last", "P&L", "Stop", "Target", "Opened", "Decision")
+    _table_or(headers, cells, right=(2, 3, 4, 5, 6, 7))
 
 
 def status(as_json: AsJson = False, utc: Utc = False) -> None:  # noqa: FBT002
