@@ -1,6 +1,7 @@
 """What every command shares: two streams, one way to fail, JSON, and tables that are plain when nobody looks."""
 
 import asyncio
+import gc
 import json
 import sys
 from collections.abc import Coroutine, Sequence
@@ -26,6 +27,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine; failures that are anticipated end as one line."""
     from evil2root.main.failures import translated  # noqa: PLC0415 - settings and adapters load behind it
 
+    # Whatever a command needs has been imported: from here on there is something to collect.
+    gc.freeze()
+    gc.enable()
     with translated():
         return asyncio.run(work)
 

@@ -1,8 +1,5 @@
 """Commands that run the bot or look at how it is set up: serve, demo, doctor, config, db."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -50,26 +47,15 @@ def demo(
 
 
 def _serve(overrides: dict[str, str], *, host: str | None, port: int | None) -> None:
-    with uncollected():
-        from evil2root.main.starting import begun  # noqa: PLC0415 - heavy, so not before someone wants it
+    from evil2root.main.starting import begun  # noqa: PLC0415 - heavy, so not before someone wants it
+
     with begun(overrides, host=host, port=port, say=say) as beginning:
-        with uncollected():
-            from evil2root.main.serving import serve as run_app  # noqa: PLC0415 - heavier still
+        from evil2root.main.serving import serve as run_app  # noqa: PLC0415 - heavier still
+
         code = run(run_app(beginning, say=say))
     if code:
         text = "The app could not listen; see the line above."
         raise Failure(text, code=code)
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Keep the collector from walking a thousand modules again and again while they load: a sixth of a start."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def doctor(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag
