@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx
 import polars as pl
 
 from evil2root.adapters.market_data.replay import ReplayFeed, load_histories
@@ -63,11 +62,10 @@ class DrilledBot(Bot):
 
     def readiness(self) -> Mapping[str, str]:
         """`/readyz`: status and reason; `away` when nobody answers."""
-        try:
-            answer = httpx.get(f"{self.address}/readyz", timeout=2)
-        except httpx.TransportError as problem:
-            return {"status": "away", "reason": str(problem)}
-        found: Mapping[str, str] = answer.json()
+        status, body = self.asked("/readyz")
+        if not status:
+            return {"status": "away", "reason": body.decode()}
+        found: Mapping[str, str] = json.loads(body)
         return found
 
     def is_in(self, *phases: str) -> bool:
