@@ -33,6 +33,22 @@ class Manners:
             raise ValueError(msg)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a source is doing, for people."""
+
+    name: str
+    requests_a_minute: int
+    requests_left: int
+    """Of its budget, now."""
+    left_alone_until: datetime | None
+    """The breaker is open until then; none when it may be asked."""
+    answered_at: datetime | None
+    """When it last answered anything, that it has no such symbol included."""
+    says: str
+    """Why its last question failed; empty when it did not, or none was put yet."""
+
+
 class Budget:
     """A bucket of requests, full at first, that refills evenly."""
 
@@ -43,13 +59,21 @@ class Budget:
 
     def spend(self, now: datetime) -> float:
         """Take one request and return 0.0; without one left take nothing and return the seconds until there is."""
-        if self._at is not None and now > self._at:
-            self._left = min(self._most, self._left + (now - self._at).total_seconds() * self._most / 60)
+        self._left = self._refilled(now)
         self._at = now if self._at is None else max(self._at, now)
         if self._left < 1:
             return (1 - self._left) * 60 / self._most
         self._left -= 1
         return 0.0
+
+    def left(self, now: datetime) -> int:
+        """Return how many requests may be made at once."""
+        return int(self._refilled(now))
+
+    def _refilled(self, now: datetime) -> float:
+        if self._at is None or now <= self._at:
+            return self._left
+        return min(self._most, self._left + (now - self._at).total_seconds() * self._most / 60)
 
 
 class Breaker:

@@ -12,6 +12,7 @@ from evil2root.domain.core.money import Price
 from evil2root.domain.kernel.actions import Reply
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.state import Carry, State
+from evil2root.engine.asking import Standing
 from evil2root.engine.differences import Reconciling
 from evil2root.engine.reads import Reads
 
@@ -43,6 +44,20 @@ class FeedState:
     shown: int
     total: int | None
     """Bars shown so far and in all; none for a live feed."""
+    missing: tuple[tuple[str, str], ...] = ()
+    """Symbols whose newest bar could not be had, and why: they are not traded until it is there."""
+    providers: tuple[Standing, ...] = ()
+    """Who is asked for bars, in order; empty for a replay, which asks nobody."""
+
+    @property
+    def is_replay(self) -> bool:
+        """Does it tell of the past, at a speed of its own?"""
+        return self.source == "replay"
+
+    @property
+    def badge(self) -> str:
+        """What every page that shows prices says of them; nothing for those of a market."""
+        return {"replay": "REPLAY", "simulated": "SIMULATED"}.get(self.source, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +73,7 @@ class Status:
     simulated: bool
     """True when prices are recorded or simulated: every page carries a badge."""
     now: datetime
-    """The engine's time: the replay's when it replays."""
+    """The engine's time: the replay's when it replays, else the machine's."""
     started_at: datetime
     """By the machine's clock."""
     version: str

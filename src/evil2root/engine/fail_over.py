@@ -11,7 +11,7 @@ from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered
 from evil2root.domain.market.sources import RAW_SCHEMA, BarSource, Fetched, Heard
-from evil2root.engine.asking import Breaker, Budget, Manners
+from evil2root.engine.asking import Breaker, Budget, Manners, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +76,17 @@ class FailOver:
         """Return the names of all sources, in order."""
         return "+".join(self._asked)
 
+    @property
+    def standing(self) -> tuple[Standing, ...]:
+        """How each source is doing now, in order."""
+        now = self._clock.now()
+        return tuple(asked.standing(now) for asked in self._asked.values())
+
     async def bars(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Fetched:
-        """Return the first answer. Raises `BarsUnavailable` with every source's reason when there is none."""
+        """Return the first answer. Raises `BarsUnavailable` with every source's reason when there is none.
+
+        That is an `AskedTooOften` when waiting helps: with the time until the first of them may be asked again.
+        """
         return (await self._hear(Question(symbol=symbol, interval=interval, start=start, end=end), voices=1)).answer
 
     async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Heard:
@@ -88,16 +97,21 @@ class FailOver:
     async def _hear(self, question: Question, *, voices: int) -> Heard:
         told: list[Fetched] = []
         silent: list[tuple[str, str]] = []
+        waits: list[float] = []
         for asked in self._in_order(question.symbol):
             try:
                 told.append(await self._ask(asked, question))
             except BarsUnavailable as problem:
                 silent.append((asked.source.name, str(problem)))
+                if isinstance(problem, AskedTooOften) and problem.retry_after_s is not None:
+                    waits.append(problem.retry_after_s)
             if len(told) == voices:
                 break
         if not told:
             reasons = "; ".join(f"{name}: {why}" for name, why in silent) or "no source is named for it"
             msg = f"No source has {question.symbol} {question.interval}: {reasons}"
+            if waits:
+                raise AskedTooOften(msg, retry_after_s=min(waits))
             raise BarsUnavailable(msg)
         return Heard(answer=told[0], peers=tuple(told[1:]), silent=tuple(silent))
 
@@ -112,21 +126,21 @@ class FailOver:
                 async with asyncio.timeout(manners.timeout.total_seconds()):
                     fetched = _checked(await asked.put(question), question)
             except NotCovered:
-                asked.breaker.answered()
+                asked.answered(self._clock.now())
                 raise
             except AskedTooOften as problem:
-                asked.breaker.failed(self._clock.now(), retry_after_s=problem.retry_after_s)
+                asked.failed(str(problem), self._clock.now(), retry_after_s=problem.retry_after_s)
                 raise
             except (BarsUnavailable, TimeoutError) as problem:
-                asked.breaker.failed(self._clock.now())
+                why = str(problem) or f"no answer within {manners.timeout.total_seconds():g} s"
+                asked.failed(why, self._clock.now())
                 if attempt == manners.tries or asked.breaker.closed_until(self._clock.now()):
-                    late = f"no answer within {manners.timeout.total_seconds():g} s"
-                    raise BarsUnavailable(str(problem) or late) from problem
+                    raise BarsUnavailable(why) from problem
             except BaseException:
                 asked.breaker.given_up()
                 raise
             else:
-                asked.breaker.answered()
+                asked.answered(self._clock.now())
                 return fetched
             await self._sleep(self._jitter.uniform(0, manners.pause.total_seconds() * 2 ** (attempt - 1)))
         raise AssertionError
@@ -139,17 +153,38 @@ class _Asked:
         self.source, self.manners = source, manners
         self.breaker = Breaker(manners, jitter)
         self.budget = Budget(manners.requests_a_minute)
+        self._answered_at: datetime | None = None
+        self._says = ""
 
     def admit(self, now: datetime) -> None:
-        """Raise `BarsUnavailable` when the source is left alone, or was asked as often as it may be."""
+        """Raise `AskedTooOften` when the source is left alone, or was asked as often as it may be."""
         until = self.breaker.closed_until(now)
         if until is not None:
-            msg = f"left alone until {until.isoformat(timespec='seconds')} after failing"
-            raise BarsUnavailable(msg)
+            why = f": {self._says}" if self._says else ""
+            msg = f"left alone until {until.isoformat(timespec='seconds')} after failing{why}"
+            raise AskedTooOften(msg, retry_after_s=max((until - now).total_seconds(), 0.0))
         if wait_s := self.budget.spend(now):
             msg = f"its {self.manners.requests_a_minute} requests a minute are spent, the next in {wait_s:.1f} s"
-            raise BarsUnavailable(msg)
+            raise AskedTooOften(msg, retry_after_s=wait_s)
         self.breaker.asked()
+
+    def answered(self, now: datetime) -> None:
+        """Note that it works."""
+        self.breaker.answered()
+        self._answered_at, self._says = now, ""
+
+    def failed(self, why: str, now: datetime, *, retry_after_s: float | None = None) -> None:
+        """Note that it did not answer, and why."""
+        self.breaker.failed(now, retry_after_s=retry_after_s)
+        self._says = why
+
+    def standing(self, now: datetime) -> Standing:
+        """Tell how it is doing."""
+        return Standing(
+            name=self.source.name, requests_a_minute=self.manners.requests_a_minute,
+            requests_left=self.budget.left(now), left_alone_until=self.breaker.closed_until(now),
+            answered_at=self._answered_at, says=self._says,
+        )  # fmt: skip
 
     async def put(self, question: Question) -> Fetched:
         """Put the question."""

@@ -79,6 +79,8 @@ class Ports:
     remote: Remote | None = None
     calendars: Calendars | None = None
     """Without them decisions have no data passports."""
+    present: Clock | None = None
+    """The machine's clock, where the feed tells of the present."""
     marks: BarMarks | None = None
     """Who told the bars; without them passports do not say."""
 
@@ -102,6 +104,7 @@ class Engine:
         self._performer = Performer(
             policy=policy, journal=ports.journal, broker=ports.broker, clock=ports.clock, changes=changes,
             records=None if remote is None else remote.records, wall=None if remote is None else remote.wall,
+            present=ports.present,
         )  # fmt: skip
         self._outside = None if remote is None else Outside(
             remote, self._performer, tell=self._told, objection=self._objection, bars=ports.bars

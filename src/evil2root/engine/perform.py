@@ -67,11 +67,13 @@ class Performer:
         For a venue out there: what the books know of orders that are closed.
     wall
         For a venue out there: the machine's clock.
+    present
+        For a feed that tells of the present: the machine's clock, by which bars that are caught up on are old.
     """
 
     def __init__(  # noqa: PLR0913 - its parts
         self, *, policy: Policy, journal: Journal, broker: Broker | None, clock: Clock, changes: ChangeLog,
-        records: Records | None = None, wall: Clock | None = None,
+        records: Records | None = None, wall: Clock | None = None, present: Clock | None = None,
     ) -> None:  # fmt: skip
         self.policy = policy
         self.state: State = empty()
@@ -84,7 +86,7 @@ class Performer:
         self._clock = clock
         self._changes = changes
         self._records = records
-        self._wall = wall
+        self._wall, self._present = wall, present
 
     async def turn(self, *events: Event) -> tuple[list[do.Validate], do.Reply | None]:
         """Step the kernel with events and with every answer the broker gives at once to what comes out.
@@ -119,13 +121,14 @@ class Performer:
         state, actions = self.state, list[do.Action]()
         closed: dict[str, Order] = {}
         told_at = self._wall.now() if self._wall is not None else None
+        present = self._present.now() if self._present is not None else None
         for event in batch:
             if isinstance(self._clock, EventClock) and (self._wall is None or isinstance(event, _OF_THE_FEED)):
                 self._clock.advance(_time(event))
             now = event
             if isinstance(now, FillArrived) and now.fill.client_order_id in closed:
                 now = replace(now, order=closed[now.fill.client_order_id])
-            state, more = step(state, now, self.policy, told_at=told_at)
+            state, more = step(state, now, self.policy, told_at=told_at, present=present)
             closed |= {a.order.client_order_id: a.order for a in more if isinstance(a, do.KeepOrder)}
             actions += more
         return state, actions

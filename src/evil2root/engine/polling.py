@@ -23,6 +23,8 @@ log = structlog.get_logger()
 AT_ONCE = 4
 """Questions under way at the same time: sources bear few, and answers are cleaned on the same machine that trades."""
 
+NOT_BELIEVED = "no source told a bar that could be believed"
+
 LOOK_AHEAD = 15 * DAY
 """How far ahead the next close is looked for, microseconds: longer than any market stays shut."""
 
@@ -39,6 +41,15 @@ class Patience:
     """After its close a group goes without the symbols still missing."""
     idle: timedelta = timedelta(minutes=1)
     """Longest sleep: a machine that was suspended notices soon."""
+
+    @classmethod
+    def of(cls, interval: Interval) -> "Patience":
+        """Return the patience that suits an interval: who waits for one symbol must not make the others' bars old."""
+        usual = cls()
+        return cls(
+            after_close=min(usual.after_close, interval.length / 20), again=min(usual.again, interval.length / 12),
+            most=min(usual.most, interval.length / 3),
+        )  # fmt: skip
 
 
 class PolledFeed:
@@ -87,6 +98,7 @@ class PolledFeed:
                     break
                 passed_over[closed_at] = absent
                 if not bars:
+                    self._note(absent, why)
                     continue
                 self._report(passed_over, why, told=[bar.symbol for bar in bars])
                 cursor, passed_over = closed_at, {}
@@ -149,10 +161,14 @@ class PolledFeed:
         bars = bars_of(frame, symbol=symbol, interval=self._interval)
         return {bar.closed_at: bar for bar in bars if bar.closed_at <= until}
 
+    def _note(self, absent: Sequence[str], why: Mapping[str, str]) -> None:
+        for symbol in absent:
+            self.missing[symbol] = why.get(symbol, NOT_BELIEVED)
+
     def _report(self, absent: Mapping[datetime, Sequence[str]], why: Mapping[str, str], *, told: Sequence[str]) -> None:
         for symbol in told:
             self.missing.pop(symbol, None)
         for closed_at, symbols in absent.items():
+            self._note(symbols, why)
             for symbol in symbols:
-                self.missing[symbol] = why.get(symbol, "no source told a bar that could be believed")
                 log.warning("feed.bar_missing", symbol=symbol, closed_at=closed_at, why=self.missing[symbol])

@@ -18,6 +18,7 @@ from evil2root.domain.kernel.events import CancelAsked, CloseAsked, Event, HaltA
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision
 from evil2root.domain.kernel.state import State
+from evil2root.engine.asking import Standing
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.desk import FeedState, Phase, Recomputed, Status
 from evil2root.engine.errands import HaltFile
@@ -76,6 +77,10 @@ class Facts:
     feed_total: int | None
     shown: Callable[[datetime | None], int]
     """Counts the bars of the feed that closed at or before a time."""
+    missing: Callable[[], Mapping[str, str]] = dict
+    """Symbols without their newest bar, and why."""
+    providers: Callable[[], tuple[Standing, ...]] = tuple
+    """How those who are asked for bars are doing."""
 
 
 class TradingDesk:
@@ -134,7 +139,7 @@ class TradingDesk:
             feed=FeedState(
                 source=facts.feed_source, origin=facts.feed_origin, last_bar_at=carry.closed_at,
                 finished=engine.finished, speed=facts.feed_speed, shown=facts.shown(carry.closed_at),
-                total=facts.feed_total,
+                total=facts.feed_total, missing=tuple(facts.missing().items()), providers=facts.providers(),
             ),
         )  # fmt: skip
 

@@ -5,7 +5,7 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -33,8 +33,10 @@ from evil2root.engine.leading import Superseded
 from evil2root.logs import set_up_logs
 from evil2root.main.database import opened_for_app
 from evil2root.main.failure import Failure
+from evil2root.main.feeds import check_kept, is_replay
+from evil2root.main.sources import opened_sources
 from evil2root.main.starting import Begun
-from evil2root.main.trading import Trading, wire
+from evil2root.main.trading import Trading, calendars_of, wire
 from evil2root.settings import Settings, read_secret
 from evil2root.web.app import install
 
@@ -55,9 +57,15 @@ async def serve(begun: Begun, *, say: Callable[[str], None]) -> int:
     """
     settings, host, listening = begun.settings, begun.host, begun.listening
     set_up_logs(style=settings.log.format, level=settings.log.level)
-    async with opened_for_app(settings, begun.server, say=say) as database:
+    async with opened_for_app(settings, begun.server, say=say) as database, AsyncExitStack() as stack:
         access = await _doorkeeper(settings, database.engine, say)
-        trading = wire(settings, database, say=say)
+        sources = None
+        if not is_replay(settings):
+            await check_kept(settings, database.engine)
+            sources = await stack.enter_async_context(
+                opened_sources(settings, clock=SystemClock(), calendars=calendars_of(settings))
+            )
+        trading = wire(settings, database, sources=sources, say=say)
         app = _application(settings, database.engine, access, trading, host=host)
         server = uvicorn.Server(
             uvicorn.Config(app, host=host, port=begun.port, log_config=None, access_log=False,

@@ -56,12 +56,9 @@ def _settings(overrides: Mapping[str, str], say: Callable[[str], None]) -> Setti
         settings = load(overrides=overrides)
     except SettingsProblem as problem:
         raise Failure(str(problem), code=USAGE) from problem
-    if settings.market_data != ("replay",):
-        text = (
-            "This build can only replay recorded history, and EVIL2ROOT_MARKET_DATA is "
-            f"{','.join(settings.market_data)}: set EVIL2ROOT_MARKET_DATA=replay, or run `evil2root demo`."
-        )
-        raise Failure(text, code=USAGE)
+    unbuilt = settings.unbuilt()
+    if unbuilt:  # what nobody set is no mistake before it is to be used
+        raise Failure(unbuilt, code=USAGE)
     for line in settings.reserved():
         say(line)
     return settings

@@ -4,13 +4,10 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
 
 from evil2root import __version__
 from evil2root.adapters.brokers.paper import PaperBroker
 from evil2root.adapters.calendars.exchange import ExchangeCalendars
-from evil2root.adapters.market_data.replay import ReplayFeed, load_histories
 from evil2root.adapters.postgres.audit import PostgresAudit
 from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.postgres.journal import PostgresJournal, away_is_unavailable
@@ -27,16 +24,16 @@ from evil2root.domain.core.money import Money
 from evil2root.domain.kernel.events import Deposited
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.profiles import make_policy
-from evil2root.domain.market.history import History
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.errands import HaltFile
-from evil2root.engine.event_clock import EventClock
+from evil2root.engine.fail_over import FailOver
 from evil2root.engine.leading import Leading
 from evil2root.engine.live import Engine, Ports
 from evil2root.engine.outside import Remote
 from evil2root.engine.trading_desk import Facts, TradingDesk
 from evil2root.main.announcing import live_words
 from evil2root.main.database import Database
+from evil2root.main.feeds import present, recorded
 from evil2root.main.venues import account_of, currency_of, remote_broker
 from evil2root.settings import Settings, describe
 
@@ -47,7 +44,6 @@ class Trading:
 
     engine: Engine
     desk: TradingDesk
-    feed: ReplayFeed
     leadership: PostgresLeadership
     leading: Leading
 
@@ -64,27 +60,27 @@ def policy_of(settings: Settings, symbols: Sequence[str], *, strategy: str | Non
     )  # fmt: skip
 
 
-def wire(settings: Settings, opened: Database, *, say: Callable[[str], None]) -> Trading:
+def wire(
+    settings: Settings, opened: Database, *, sources: FailOver | None, say: Callable[[str], None]
+) -> Trading:  # fmt: skip
     """Build everything an account needs; nothing is written or trades before this process leads.
 
-    Raises `BarsUnavailable` or `BadTable` when the recorded history can't be read, `SettingsProblem` when the venue can't
-    trade what is on it.
+    Without `sources` recorded history is played. Raises `BarsUnavailable` or `BadTable` when it can't be read,
+    `SettingsProblem` when the venue can't trade what is on it.
     """
     machine, database = SystemClock(), opened.engine
     leadership = PostgresLeadership(
         opened.dsn, holder=f"{platform.node()}:{os.getpid()}", clock=machine, alone=not opened.shared
     )
-    histories = _histories(settings, machine.now())
     bars, quality, calendars = PostgresBars(database), PostgresQuality(database), calendars_of(settings)
-
-    async def keep(found: Sequence[History]) -> None:
-        for history in found:
-            await bars.add(history)
-
-    feed = ReplayFeed(histories, speed=settings.replay.speed, loop=settings.replay.loop, keep=keep)
-    say(f"Recorded history: {feed.origin}")
+    if sources is None:
+        market = recorded(settings, database)
+        say(f"Recorded history: {market.origin}")
+    else:
+        market = present(settings, database, sources, calendars)
+        say(f"Bars of {', '.join(market.symbols)} from {sources.name}{f': {market.origin}' * bool(market.origin)}")
     halt_file = HaltFile(settings.data_folder / "HALT")
-    policy = policy_of(settings, list(histories))
+    policy = policy_of(settings, market.symbols)
     outside = remote_broker(settings, symbols=policy.traded)
     if outside is not None:
         policy = replace(policy, venue=outside.traits)
@@ -93,7 +89,7 @@ def wire(settings: Settings, opened: Database, *, say: Callable[[str], None]) ->
             say(line)
     account = policy.account
     policies = PostgresPolicies(database)
-    clock = EventClock(feed.starts_after)
+    clock = market.clock
     cash = Money(settings.paper.cash)
     broker = None
     if outside is None:
@@ -103,50 +99,41 @@ def wire(settings: Settings, opened: Database, *, say: Callable[[str], None]) ->
     engine = Engine(
         policy=policy,
         ports=Ports(journal=journal, broker=broker, venue=broker, validator=RulesValidator(policy.challenge),
-                    feed=feed, bars=bars, clock=clock, remote=None if outside is None else Remote(
+                    feed=market.feed, bars=bars, clock=clock, present=market.present, remote=None if outside is None else Remote(
                         broker=outside, records=PostgresRecords(database, account=account), wall=machine,
                         quarantine_s=settings.execution.quarantine_s, leads=lambda: leadership.leads,
                         halted=halt_file.present),
                     calendars=calendars, marks=quality),
-        opening=Deposited(amount=cash, at=feed.starts_after, ref="deposit:1"),
+        opening=Deposited(amount=cash, at=market.starts_after, ref="deposit:1"),
         changes=ChangeLog(),
     )  # fmt: skip
 
+    def tell(text: str) -> None:
+        engine.says = text
+
     async def open_account() -> None:
         with away_is_unavailable():
-            await keep(feed.histories)
+            await market.prepare(tell)
             await policies.keep(policy, settings.policy_options())
         if broker is not None:
             await broker.open()
 
-    in_all = feed.total(feed.starts_after)
-
-    def shown(until: datetime | None) -> int:
-        return (in_all or 0) - (feed.total(until) or 0) if until is not None else 0
-
     facts = Facts(
-        mode=settings.mode, broker=settings.broker, simulated=True, started_at=machine.now(), version=__version__,
-        feed_source="replay", feed_origin=feed.origin, feed_speed=feed.speed, feed_total=in_all,
-        shown=shown,
+        mode=settings.mode, broker=settings.broker, simulated=market.simulated, started_at=machine.now(),
+        version=__version__, feed_source=market.source, feed_origin=market.origin, feed_speed=market.speed,
+        feed_total=market.total, shown=market.shown or (lambda _: engine.shown), missing=market.missing,
+        providers=market.providers,
     )  # fmt: skip
     desk = TradingDesk(
         engine=engine, reads=PostgresReads(database, account=account, calendars=calendars), windows=bars, policies=policies,
-        audit=PostgresAudit(database), clock=clock, machine_clock=machine, facts=facts, halt_file=halt_file,
+        audit=PostgresAudit(database), clock=market.present or clock, machine_clock=machine, facts=facts, halt_file=halt_file,
         settings=lambda: {key: {"value": value, "origin": origin} for key, value, origin in describe(settings)},
         leader=leadership,
     )  # fmt: skip
     leading = Leading(engine=engine, journal=journal, leadership=leadership, open_account=open_account)
-    return Trading(engine=engine, desk=desk, feed=feed, leadership=leadership, leading=leading)
+    return Trading(engine=engine, desk=desk, leadership=leadership, leading=leading)
 
 
 def calendars_of(settings: Settings) -> ExchangeCalendars:
     """Return the calendars; tables that had to be asked for are kept in the data directory."""
     return ExchangeCalendars(settings.data_folder / "calendars")
-
-
-def _histories(settings: Settings, now: datetime) -> Mapping[str, History]:
-    path: Path | None = settings.replay.path
-    watched = (*settings.watchlist, *(s for s in settings.rates if s not in settings.watchlist))
-    return load_histories(
-        path=path, watchlist=watched if settings.watchlist else (), interval=settings.interval, now=now
-    )

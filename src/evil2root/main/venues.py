@@ -12,6 +12,8 @@ PAPER = "paper"
 def account_of(settings: Settings) -> str:
     """Name the account: paper and real ones live side by side in one database, and never mix."""
     name = settings.broker.replace(":", "-")
+    if settings.broker == PAPER and settings.market_data == ("simulated",):
+        return "paper-simulated"  # its profits are as invented as its prices
     return f"{name}-live" if settings.mode == "live" else name
 
 

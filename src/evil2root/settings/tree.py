@@ -147,6 +147,17 @@ class Settings(BaseSettings):
                     found[option] = "none" if value is None else str(value).lower()
         return found
 
+    def unbuilt(self) -> str:
+        """One sentence on sources of market data that this build has not; empty when it has all that are named."""
+        built = (*LIVE_SOURCES, *UNREAL_SOURCES)
+        missing = [name for name in self.market_data if name.split(":", 1)[0] not in built]
+        if not missing:
+            return ""
+        return (
+            f"{PREFIX}MARKET_DATA={','.join(self.market_data)}: {', '.join(missing)} is reserved: not built yet. "
+            f"This build has {', '.join(built)}: set {PREFIX}MARKET_DATA=replay for recorded history, or run `evil2root demo`."
+        )
+
     def reserved(self) -> list[str]:
         """One sentence for each thing that is set although this build does not use it yet."""
         unused = {
@@ -269,13 +280,8 @@ def _not_built(settings: Settings) -> list[str]:
             f"{PREFIX}MODE=live needs live prices, and {PREFIX}MARKET_DATA={','.join(settings.market_data)} gives none: "
             f"this build has {', '.join(LIVE_SOURCES) or 'no source of them yet'}."
         )
-    built = (*LIVE_SOURCES, *UNREAL_SOURCES)
-    missing = [name for name, kind in zip(settings.market_data, kinds, strict=True) if kind not in built]
-    if "market_data" in settings.model_fields_set and missing:
-        found.append(
-            f"{PREFIX}MARKET_DATA={','.join(settings.market_data)}: {', '.join(missing)} is reserved: not built yet. "
-            f"This build has {', '.join(built)}: set {PREFIX}MARKET_DATA=replay for recorded history."
-        )
+    if "market_data" in settings.model_fields_set and settings.unbuilt():
+        found.append(settings.unbuilt())
     if settings.compute != "local":
         found.append(f"{PREFIX}COMPUTE={settings.compute} is reserved: not built yet. This build has only local.")
     return found

@@ -9,10 +9,10 @@ import polars as pl
 
 from evil2root.adapters.market_data.files import read_table
 from evil2root.domain.core.clock import Clock
-from evil2root.domain.core.instrument import instrument_for
+from evil2root.domain.core.instrument import SYMBOL, instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import BarsUnavailable, NotCovered
-from evil2root.domain.market.importing import BadTable
+from evil2root.domain.market.importing import FILE_NAME, BadTable
 from evil2root.domain.market.leniently import raw_rows
 from evil2root.domain.market.sources import Fetched
 
@@ -88,6 +88,15 @@ class FolderSource:
                 return path
         msg = f"{self._folder} has no {symbol}_{interval}.csv or .parquet."
         raise NotCovered(msg)
+
+
+def symbols_in(folder: Path, interval: Interval) -> list[str]:
+    """Return the symbols a folder has bars of, by name; none when it is away."""
+    if not folder.is_dir():
+        return []
+    names = (FILE_NAME.fullmatch(path.name) for path in folder.iterdir())
+    return sorted({m["symbol"] for m in names if m is not None and m["interval"] == interval.value
+                   and SYMBOL.fullmatch(m["symbol"])})  # fmt: skip
 
 
 def _read(path: Path, symbol: str, interval: Interval) -> pl.DataFrame:

@@ -4,6 +4,7 @@ They come and go in PostgreSQL's binary COPY format, which numpy packs and parse
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -37,6 +38,11 @@ EPOCH_US = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+
+_NEWEST_SOURCES = (
+    "SELECT asked.symbol, newest.source FROM unnest($1::text[]) AS asked (symbol), LATERAL ("
+    "SELECT source FROM bars b WHERE b.symbol = asked.symbol AND b.interval = $2 ORDER BY opened_at DESC LIMIT 1) AS newest"
+)
 
 SAME = " AND ".join(f"b.{name} = s.{name}" for name in COLUMNS[1:])
 
@@ -107,6 +113,13 @@ class PostgresBars:
             return False
         first, last = given["opened_at"][0], given["closed_at"][-1]
         return (await self.stored(history.symbol, history.interval, start=first, until=last)).equals(given)
+
+    async def newest_sources(self, symbols: Sequence[str], interval: Interval) -> dict[str, str]:
+        """Return who told the newest stored bar of each symbol that has one."""
+        async with self._engine.connect() as connection:
+            raw = await driver(connection)
+            rows = await raw.fetch(_NEWEST_SOURCES, list(symbols), interval.value)
+        return {row["symbol"]: row["source"] for row in rows}
 
     async def series(self, symbol: str, interval: Interval, *, until: datetime | None = None) -> pl.DataFrame:
         """Return all adjusted bars of a series that closed at or before `until`, oldest first.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from evil2root.domain.book.orders import Leg
@@ -86,7 +86,7 @@ def exposure_of(turn: Turn, decision: Decision, *, at_open: bool) -> Exposure:
         win=_win(decision, side),
         rate=rate,
         passport=decision.passport,
-        pace=_pace(carry.risk, decision, side, turn.at, carry.equity),
+        pace=_pace(carry.risk, decision, side, turn, carry.equity),
     )
 
 
@@ -184,8 +184,9 @@ def _win(decision: Decision, side: Side) -> Decimal | None:
     return up if side is Side.BUY else 1 - up
 
 
-def _pace(memory: RiskMemory, decision: Decision, side: Side, at: datetime, equity: Decimal) -> Pace:
-    age = max(ZERO, Decimal((at - decision.bar.closed_at) // MICROSECOND))
+def _pace(memory: RiskMemory, decision: Decision, side: Side, turn: Turn, equity: Decimal) -> Pace:
+    at = turn.at
+    age = max(ZERO, Decimal((turn.present - decision.bar.closed_at) // MICROSECOND))
     return Pace(
         second=memory.sent_within(SECOND, at),
         minute=memory.sent_within(MINUTE, at),

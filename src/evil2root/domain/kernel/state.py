@@ -93,12 +93,17 @@ def empty() -> State:
 class Turn:
     """One step in the making: the state so far and the actions so far. Lives only inside `step`."""
 
-    def __init__(self, state: State, policy: Policy, at: datetime, *, told_at: datetime | None = None) -> None:
+    def __init__(
+        self, state: State, policy: Policy, at: datetime, *, told_at: datetime | None = None,
+        present: datetime | None = None,
+    ) -> None:  # fmt: skip
         self.state = state
         self.policy = policy
         self.at = at
         self.told_at = told_at or at
         """The machine's time, where the feed's is another: what a venue out there calls now."""
+        self.present = at if present is None else max(at, present)
+        """What bars are old against: the machine's time where the feed tells of the present, else the feed's."""
         self.actions: list[Action] = []
 
     def do(self, *actions: Action) -> None:

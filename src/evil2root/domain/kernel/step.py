@@ -34,7 +34,7 @@ from evil2root.domain.kernel.state import State, Turn
 
 
 def step(  # noqa: C901, PLR0912 - one arm an event
-    state: State, event: Event, policy: Policy, *, told_at: datetime | None = None
+    state: State, event: Event, policy: Policy, *, told_at: datetime | None = None, present: datetime | None = None
 ) -> tuple[State, tuple[Action, ...]]:
     """Turn the crank once.
 
@@ -42,8 +42,9 @@ def step(  # noqa: C901, PLR0912 - one arm an event
     the world. Nothing may be asked before all that was written down is committed.
 
     `told_at` is the machine's time where the feed's is another: orders to a venue out there are stamped with it.
+    `present` is the machine's time where the feed tells of the present: bars that are caught up on are old by it.
     """
-    turn = Turn(state, policy, _time(event), told_at=told_at)
+    turn = Turn(state, policy, _time(event), told_at=told_at, present=present)
     match event:
         case BarsClosed():
             closing.bars_closed(turn, event)

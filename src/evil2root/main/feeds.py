@@ -1,0 +1,169 @@
+"""Where bars come from: a replay of recorded history, or sources that are asked after every close."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from evil2root.adapters.market_data.folder import symbols_in
+from evil2root.adapters.market_data.packaged import DAILY, SYMBOLS
+from evil2root.adapters.market_data.replay import ReplayFeed, load_histories
+from evil2root.adapters.postgres.bars import PostgresBars
+from evil2root.adapters.postgres.intake import PostgresShelf
+from evil2root.adapters.postgres.reads import PostgresReads
+from evil2root.adapters.system_clock import SystemClock
+from evil2root.domain.core.clock import Clock
+from evil2root.domain.core.instrument import instrument_for
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.calendars import Calendars
+from evil2root.domain.market.history import History
+from evil2root.domain.market.sources import BarFeed
+from evil2root.engine.asking import Standing
+from evil2root.engine.event_clock import EventClock
+from evil2root.engine.fail_over import FailOver
+from evil2root.engine.gathering import Gatherer
+from evil2root.engine.polling import Patience, PolledFeed
+from evil2root.engine.warming import warm_up
+from evil2root.main.failure import Failure
+from evil2root.main.venues import account_of
+from evil2root.settings import Settings
+
+CATCH_UP_BARS, CATCH_UP_DAYS = 1_000, timedelta(days=30)
+"""Longest absence that is caught up on, the longer of both: an account older than that is one of a replay."""
+
+SIMULATED = "simulated"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """A feed, and what the rest has to know of it."""
+
+    feed: BarFeed
+    symbols: tuple[str, ...]
+    """Watched ones, in order, those that only tell rates among them."""
+    starts_after: datetime
+    """Cursor of a fresh account."""
+    prepare: Callable[[Say], Awaitable[None]]
+    """Stores what has to be there before the account recovers; may be done again."""
+    clock: EventClock
+    present: Clock | None
+    """The machine's clock, when the feed tells of the present."""
+    source: str
+    origin: str
+    simulated: bool
+    """The prices are none of today's market."""
+    speed: float | None = None
+    total: int | None = None
+    shown: Callable[[datetime | None], int] | None = None
+    """Counts bars told until a time; none where nobody knows how many there are to come."""
+    missing: Callable[[], Mapping[str, str]] = dict
+    providers: Callable[[], tuple[Standing, ...]] = tuple
+
+
+def is_replay(settings: Settings) -> bool:
+    """Is recorded history played, and nobody asked?"""
+    return settings.market_data == ("replay",)
+
+
+def recorded(settings: Settings, database: AsyncEngine) -> Market:
+    """Return a replay. Raises `BarsUnavailable` or `BadTable` when the history can't be read."""
+    histories = load_histories(
+        path=settings.replay.path, watchlist=_watched(settings, ()), interval=settings.interval, now=SystemClock().now()
+    )
+    bars = PostgresBars(database)
+
+    async def keep(found: Sequence[History]) -> None:
+        for history in found:
+            await bars.add(history)
+
+    async def prepare(_: Say) -> None:
+        await keep(feed.histories)
+
+    feed = ReplayFeed(histories, speed=settings.replay.speed, loop=settings.replay.loop, keep=keep)
+    total = feed.total(feed.starts_after)
+
+    def shown(until: datetime | None) -> int:
+        return (total or 0) - (feed.total(until) or 0) if until is not None else 0
+
+    return Market(
+        feed=feed, symbols=tuple(histories), starts_after=feed.starts_after, prepare=prepare,
+        clock=EventClock(feed.starts_after), present=None, source="replay", origin=feed.origin, simulated=True,
+        speed=feed.speed, total=total, shown=shown,
+    )  # fmt: skip
+
+
+def present(settings: Settings, database: AsyncEngine, sources: FailOver, calendars: Calendars) -> Market:
+    """Return a feed that asks `sources` after every close."""
+    clock, interval, symbols = SystemClock(), settings.interval, watched(settings)
+    instruments = [instrument_for(symbol) for symbol in symbols]
+    gatherer = Gatherer(teller=sources, calendars=calendars, shelf=PostgresShelf(database))
+    feed = PolledFeed(instruments, interval, gatherer=gatherer, calendars=calendars, clock=clock,
+                      starts_after=clock.now(), patience=Patience.of(interval))  # fmt: skip
+
+    async def prepare(say: Say) -> None:
+        without = await warm_up(
+            instruments, interval, gatherer=gatherer, calendars=calendars, clock=clock, say=say
+        )  # fmt: skip
+        feed.missing.update(without)
+
+    is_invented = settings.market_data == (SIMULATED,)
+    return Market(
+        feed=feed, symbols=symbols, starts_after=feed.starts_after, prepare=prepare,
+        # The account's clock is that of the bars it was told: one set of rules for paper, replay and backtest.
+        clock=EventClock(), present=clock, source=",".join(settings.market_data),
+        origin=f"invented prices, seed {settings.simulated.seed}" if is_invented else "", simulated=is_invented,
+        missing=lambda: feed.missing, providers=lambda: sources.standing,
+    )  # fmt: skip
+
+
+def watched(settings: Settings) -> tuple[str, ...]:
+    """Return the symbols a feed of the present asks for: by default those of the folder, or of the packaged history."""
+    default: Sequence[str] = SYMBOLS.get(settings.interval, DAILY)
+    if settings.market_data[0] == "folder" and settings.folder.path is not None:
+        default = symbols_in(settings.folder.path, settings.interval)
+    found = _watched(settings, default)
+    if not found:
+        text = (
+            f"The folder {settings.folder.path} has no {settings.interval} bars of any symbol: set EVIL2ROOT_WATCHLIST."
+        )
+        raise Failure(text)
+    return found
+
+
+def _watched(settings: Settings, default: Sequence[str]) -> tuple[str, ...]:
+    if not settings.watchlist and not default:
+        return ()
+    chosen = settings.watchlist or tuple(default)
+    return (*chosen, *(symbol for symbol in settings.rates if symbol not in chosen))
+
+
+async def check_kept(settings: Settings, database: AsyncEngine) -> None:
+    """Refuse a database whose account or bars are of another kind of market than the feed that is to go on with them.
+
+    Raises `Failure`.
+    """
+    elsewhere = "set EVIL2ROOT_DATA_DIR (or EVIL2ROOT_DATABASE_URL) to another place"
+    invents = settings.market_data == (SIMULATED,)
+    for symbol, source in (await PostgresBars(database).newest_sources(watched(settings), settings.interval)).items():
+        if (source == SIMULATED) != invents:
+            kind = ("real", "invented") if invents else ("invented", "real")
+            text = (
+                f"The stored {settings.interval} bars of {symbol} come from {source[:60]}: {kind[0]} prices are not gone "
+                f"on with by {kind[1]} ones. To trade on {','.join(settings.market_data)}, {elsewhere}."
+            )
+            raise Failure(text)
+    carry = await PostgresReads(database, account=account_of(settings)).carry()
+    until = None if carry is None else carry.closed_at
+    if until is not None and SystemClock().now() - until > _caught_up(settings.interval):
+        text = (
+            f"The account {account_of(settings)} was worked through until {until.date()}, by a replay it seems: nobody "
+            f"trades through all the bars since. To trade on {','.join(settings.market_data)}, {elsewhere}."
+        )
+        raise Failure(text)
+
+
+def _caught_up(interval: Interval) -> timedelta:
+    return max(CATCH_UP_BARS * interval.length, CATCH_UP_DAYS)
