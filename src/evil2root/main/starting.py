@@ -42,6 +42,7 @@ def begun(
     where = settings.http.host if host is None else host
     # First of all: whoever finds the address taken has not started a database, nor traded.
     listening = _listen(where, settings.http.port if port is None else port)
+    settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     server = _database(settings, say)
     try:
         yield Begun(settings=settings, host=where, listening=listening, server=server)
@@ -80,7 +81,6 @@ def _listen(host: str, port: int) -> socket.socket:
 def _database(settings: Settings, say: Callable[[str], None]) -> EmbeddedServer | None:
     if settings.database_url is not None:
         return None
-    settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     say(f"Starting the embedded PostgreSQL in {settings.data_folder}")
     server = EmbeddedServer(settings.data_folder)
     server.start()
