@@ -145,17 +145,17 @@ class TestPace:
 
 class TestStart:
     async def test_of_a_fresh_account_leaves_the_warm_up_to_history(self) -> None:
-        feed = a_feed(a_history("BTC-USD", hours=range(600)), a_history("ETH-USD", hours=range(500, 600)))
+        feed = a_feed(a_history("BTC-USD", hours=range(700)), a_history("ETH-USD", hours=range(600, 700)))
 
         groups = await told(feed, after=None)
 
         assert feed.starts_after == hour(WARM_UP_BARS)
         assert groups[0].closed_at == hour(WARM_UP_BARS + 1)
         assert {s: frame.height for s, frame in feed.history(feed.starts_after).items()} == {
-            "BTC-USD": 250,
+            "BTC-USD": WARM_UP_BARS,
             "ETH-USD": 0,
         }
-        assert feed.total() == sum(len(group.bars) for group in groups) == 350 + 100
+        assert feed.total() == sum(len(group.bars) for group in groups) == 380 + 100
 
     async def test_tells_the_second_half_of_a_short_history(self) -> None:
         assert a_feed(a_history(hours=range(10))).starts_after == hour(5)

@@ -33,6 +33,7 @@ from evil2root.domain.risk.methods import (
     VolatilityTarget,
 )
 from evil2root.domain.risk.sizing import size
+from evil2root.domain.signals.panel import SOURCES
 from evil2root.domain.signals.values import Signal, View
 
 SYMBOLS = ("AAPL", "GOOG", "MSFT")
@@ -145,7 +146,7 @@ class TestMakePolicy:
             ("sma_cross", {"units": "10", "pct": "0.5"}, "units=10 and pct=0.5 contradict each other"),
             ("sma_cross", {"prices": "cooked"}, "prices=cooked: it must be one of adjusted, raw"),
             ("fusion", {"short": "maybe"}, "short=maybe: it must be one of true, false"),
-            ("fusion", {"breakout_weight": "0.9"}, "The weights sum to 1.6 instead of 1"),
+            ("fusion", {"breakout_weight": "0.9"}, "The weights sum to 1.75 instead of 1"),
             ("fusion", {"threshold": "7" * 500}, "…: it must be a number from 0 to 1"),
             ("magic", {}, "'magic' is no strategy; known are fusion, sma_cross, buy_hold, metronome."),
         ],
@@ -203,8 +204,8 @@ class TestFusion:
     def test_waits_until_every_source_can_speak(self) -> None:
         intent = Fusion().intend(evidence(p_up=0.7, number=57), None)
 
-        assert intent == Stay(kind=StayKind.WARMING_UP, why="Bar 57 of 200 needed.")
-        assert isinstance(Fusion().intend(evidence(p_up=0.7, number=200), None), Enter)
+        assert intent == Stay(kind=StayKind.WARMING_UP, why="Bar 57 of 300 needed.")
+        assert isinstance(Fusion().intend(evidence(p_up=0.7, number=300), None), Enter)
 
     def test_says_when_no_source_has_an_opinion(self) -> None:
         intent = Fusion().intend(evidence(p_up=None), None)
@@ -252,7 +253,7 @@ class TestFusion:
 
         assert features.height == len(opinions) == count
         assert set(features.drop("opened_at").dtypes) == {pl.Float64()}
-        assert [signal.source for signal in opinions[-1][0]] == ["trend_following", "mean_reversion", "breakout"]
+        assert [signal.source for signal in opinions[-1][0]] == [source.name for source in SOURCES]
 
     def test_refuses_a_threshold_nothing_could_reach(self) -> None:
         with pytest.raises(ValueError, match="entry_threshold is 1"):

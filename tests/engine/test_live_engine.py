@@ -23,7 +23,7 @@ from tests.fakes.trading import Books, Fuse, Killed, an_engine, without_times
 
 CASH_IN = Money(Decimal(100_000))
 OPTIONS = {
-    "fusion": {"entry_threshold": "0.05", "threshold": "0.5"},
+    "fusion": {"entry_threshold": "0.05", "threshold": "0.6"},
     "sma_cross": {"fast": "5", "slow": "20", "stop": "0.03", "target": "0.06", "pct": "0.3"},
     "buy_hold": {},
     "metronome": {},
@@ -55,7 +55,7 @@ async def until_told_all(engine: Engine) -> None:
         while not engine.finished:
             if running.done():
                 running.result()
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.0005)  # a tighter loop would keep the interpreter from the threads that compute
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
     finally:
@@ -116,7 +116,7 @@ async def test_is_none_the_worse_for_a_kill_at_any_write(strategy: str, every: i
 
 
 async def test_settles_a_lost_verdict_as_a_no() -> None:
-    told = frames(260)
+    told = frames(340)
     rules, start, books = policy("fusion", list(told)), start_of(told), Books()
     with pytest.raises(Killed):
         await until_told_all(

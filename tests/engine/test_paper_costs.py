@@ -36,8 +36,8 @@ class Seller:
 
     name: str = "metronome"
 
-    def features(self, bars: pl.DataFrame) -> pl.DataFrame:
-        return bars.select("opened_at", "close")
+    def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
+        return bars.select("opened_at", "close").tail(bars.height if newest is None else newest)
 
     def opinions(self, features: pl.DataFrame) -> list[tuple[tuple[Signal, ...], View | None]]:
         return [((), None)] * features.height

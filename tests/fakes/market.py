@@ -10,7 +10,6 @@ from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.side import Side
 from evil2root.domain.decision.evidence import Evidence, Holding
 from evil2root.domain.decision.intent import Enter, Exit, Intent, Stay, StayKind
-from evil2root.domain.market.features import features
 from evil2root.domain.signals import panel
 from evil2root.domain.signals.values import Signal, View
 
@@ -20,13 +19,13 @@ NASTY = "<script>alert('x')</script>\"&'"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelStrategy:
-    """The three real sources, entered beyond a threshold and left when they turn; reasons carry a nasty string."""
+    """The real sources, entered beyond a threshold and left when they turn; reasons carry a nasty string."""
 
     name: str = "fusion"
     threshold: float = 0.12
 
-    def features(self, bars: pl.DataFrame) -> pl.DataFrame:
-        return features(bars).drop("closed_at")
+    def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
+        return panel.evidence_table(bars, newest=newest).drop("closed_at")
 
     def opinions(self, features: pl.DataFrame) -> list[tuple[tuple[Signal, ...], View | None]]:
         return panel.views(features)

@@ -73,7 +73,7 @@ def evidence_at(  # noqa: PLR0913 - a series, its name and where the window lies
         raise ValueError(msg)
     window = frame.slice(start - first_index)
     bar = bars_of(window.tail(1), symbol=symbol, interval=interval)
-    rows = strategy.features(window).tail(1)
+    rows = strategy.features(window, newest=1)
     told = None if background is None else passport_at(frame, background.sessions, interval, marks=background.marks)
     return next(_evidence(strategy, rows, bars=bar, told=[told], first=last, window_from=window["opened_at"][0]))
 

@@ -179,6 +179,10 @@ class SignalsSettings(Block):
     trend_following_weight: Weight = _WEIGHTS["trend_following"]
     mean_reversion_weight: Weight = _WEIGHTS["mean_reversion"]
     breakout_weight: Weight = _WEIGHTS["breakout"]
+    momentum_weight: Weight = _WEIGHTS["momentum"]
+    volume_flow_weight: Weight = _WEIGHTS["volume_flow"]
+    volatility_regime_weight: Weight = _WEIGHTS["volatility_regime"]
+    higher_trend_weight: Weight = _WEIGHTS["higher_trend"]
     entry_threshold: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = ENTRY_THRESHOLD
 
 

@@ -16,8 +16,8 @@ from evil2root.domain.market.history import History
 from evil2root.domain.market.importing import span
 from evil2root.domain.market.sources import BarGroup
 
-WARM_UP_BARS = 250
-"""Bars of the longest series that a fresh account is given as history: enough for a mean of 200 and some room."""
+WARM_UP_BARS = 320
+"""Bars of the longest series that a fresh account is given as history: the 300 a decision asks for, and some room."""
 
 Keep = Callable[[Sequence[History]], Awaitable[None]]
 """Writes histories down, so that what is told can be looked up; writing the same bars twice adds nothing."""

@@ -200,8 +200,8 @@ def _cost_options(costs: Costs) -> tuple[Option, ...]:
 _FUSION = (
     _float("entry_threshold", ENTRY_THRESHOLD, "0", "0.999999", "least size of the view's score that is acted on"),
     *(
-        _float(f"{name}_weight", _WEIGHTS[name], "0", "1", f"default weight of {name}; the three sum to 1")
-        for name in ("trend_following", "mean_reversion", "breakout")
+        _float(f"{name}_weight", _WEIGHTS[name], "0", "1", f"default weight of {name}; the weights sum to 1")
+        for name in _WEIGHTS
     ),
     _number("risk_per_trade_frac", RiskAtStop().risk_per_trade_frac, "0", "1", "share of equity lost at the stop", above=True),
     _word("sizing", "risk", SIZINGS, "by what an entry is sized: fixed risk at the stop, volatility target, Kelly's share, risk parity"),

@@ -32,6 +32,7 @@ from evil2root.domain.risk.methods import (
     VolatilityTarget,
 )
 from evil2root.domain.signals.fusion import Weights
+from evil2root.domain.signals.panel import DEFAULT_WEIGHTS, PANEL_HASH
 
 STRATEGIES: tuple[str, ...] = tuple(OPTIONS)
 """The public names."""
@@ -139,7 +140,7 @@ def _strategy(strategy: str, values: Mapping[str, Any]) -> Strategy:
             return Metronome()
 
 
-_SOURCE_WEIGHTS = ("trend_following_weight", "mean_reversion_weight", "breakout_weight")
+_SOURCE_WEIGHTS = tuple(f"{name}_weight" for name, _ in DEFAULT_WEIGHTS.by_source)
 
 
 def _sizing(strategy: str, values: Mapping[str, Any], *, symbols: int) -> Sizing:
@@ -245,6 +246,7 @@ def _digest(  # noqa: PLR0913 - everything that decides
         f"symbols={','.join(symbols)}",
         f"features={FEATURES_HASH}",
     ]
+    lines += [f"panel={PANEL_HASH}"] if strategy == "fusion" else []
     lines += [f"currency={currency}"] if currency else []
     lines += [f"rates={','.join(sorted(rates))}"] if rates else []
     lines += [f"{name}={canonical(value)}" for name, value in sorted(values.items())]

@@ -5,7 +5,8 @@ features of bar number `index` therefore starts at `window_start(index)`: the se
 a start that moves on in half windows. A whole series is computed window by window under the same rule.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import polars as pl
 
@@ -38,14 +39,24 @@ def features_series(
     bars: pl.DataFrame, *, window_bars: int = WINDOW_BARS, indicators: Sequence[Indicator] = INDICATORS
 ) -> pl.DataFrame:
     """Features of a whole series whose first row has ordinal 0, each row from its own window; as many rows as `bars`."""
+    return windowed(bars, partial(features, indicators=indicators), window_bars=window_bars)
+
+
+def windowed(
+    bars: pl.DataFrame, compute: Callable[[pl.DataFrame], pl.DataFrame], *, window_bars: int = WINDOW_BARS
+) -> pl.DataFrame:
+    """What `compute` makes of a whole series whose first row has ordinal 0, each row from its own window.
+
+    `compute` takes one window and gives as many rows; so does this.
+    """
     pieces = []
     done = 0
     while done < bars.height:
         start = window_start(done, window_bars=window_bars)
         window = bars.slice(start, window_bars)
-        pieces.append(features(window, indicators=indicators).slice(done - start))
+        pieces.append(compute(window).slice(done - start))
         done = start + window.height
-    return pl.concat(pieces, rechunk=True) if pieces else features(bars, indicators=indicators)
+    return pl.concat(pieces, rechunk=True) if pieces else compute(bars)
 
 
 def features_at(bars: pl.DataFrame, *, first_index: int = 0, window_bars: int = WINDOW_BARS) -> pl.DataFrame:

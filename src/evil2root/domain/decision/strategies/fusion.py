@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 
 import polars as pl
@@ -9,9 +10,10 @@ import polars as pl
 from evil2root.domain.core.side import Side
 from evil2root.domain.decision.evidence import Evidence, Holding
 from evil2root.domain.decision.intent import Enter, Exit, Intent, Stay, StayKind
-from evil2root.domain.market.window import features_series
+from evil2root.domain.market.window import windowed
+from evil2root.domain.signals.calibration import BARS_MIN
 from evil2root.domain.signals.fusion import Weights
-from evil2root.domain.signals.panel import DEFAULT_WEIGHTS, SOURCES, views
+from evil2root.domain.signals.panel import DEFAULT_WEIGHTS, SOURCES, evidence_table, views
 from evil2root.domain.signals.source import Source
 from evil2root.domain.signals.values import Signal, View
 
@@ -38,12 +40,14 @@ class Fusion:
 
     @property
     def bars_needed(self) -> int:
-        """Bars until every source can speak."""
-        return max(source.warm_up for source in self.sources) + 1
+        """Bars until every source can speak and running values have forgotten where they began."""
+        return max(BARS_MIN, *(source.warm_up + 1 for source in self.sources))
 
-    def features(self, bars: pl.DataFrame) -> pl.DataFrame:
-        """Every indicator, row by row from its own window when the series is longer than one."""
-        return features_series(bars).drop("closed_at")
+    def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
+        """What the sources read and are calibrated by, each row from its own window when there is more than one."""
+        if newest is not None:
+            return evidence_table(bars, sources=self.sources, newest=newest).drop("closed_at")
+        return windowed(bars, partial(evidence_table, sources=self.sources)).drop("closed_at")
 
     def opinions(self, features: pl.DataFrame) -> list[tuple[tuple[Signal, ...], View | None]]:
         """What each source says, and the pool of those that speak."""

@@ -16,9 +16,9 @@ class BuyHold:
 
     name: str = "buy_hold"
 
-    def features(self, bars: pl.DataFrame) -> pl.DataFrame:
+    def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
         """Return the close."""
-        return bars.select("opened_at", "close")
+        return bars.select("opened_at", "close").tail(bars.height if newest is None else newest)
 
     def opinions(self, features: pl.DataFrame) -> list[tuple[tuple[Signal, ...], View | None]]:
         """No sources."""
@@ -37,9 +37,9 @@ class Metronome:
 
     name: str = "metronome"
 
-    def features(self, bars: pl.DataFrame) -> pl.DataFrame:
+    def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
         """Return the close."""
-        return bars.select("opened_at", "close")
+        return bars.select("opened_at", "close").tail(bars.height if newest is None else newest)
 
     def opinions(self, features: pl.DataFrame) -> list[tuple[tuple[Signal, ...], View | None]]:
         """No sources."""

@@ -27,16 +27,17 @@ class SmaCross:
             msg = f"fast is {self.fast} and slow {self.slow}; 1 <= fast < slow is asked."
             raise ValueError(msg)
 
-    def features(self, bars: pl.DataFrame) -> pl.DataFrame:
+    def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
         """Columns `close, fast, slow, fast_before, slow_before`."""
         close = bars["close"].to_numpy()
         fast, slow = _mean(close, self.fast), _mean(close, self.slow)
         columns = {
             "close": close, "fast": fast, "slow": slow, "fast_before": _before(fast), "slow_before": _before(slow)
         }  # fmt: skip
-        return pl.DataFrame(
+        table = pl.DataFrame(
             {"opened_at": bars["opened_at"], **{k: pl.Series(k, v, nan_to_null=True) for k, v in columns.items()}}
         )
+        return table if newest is None else table.tail(newest)
 
     def opinions(self, features: pl.DataFrame) -> list[tuple[tuple[Signal, ...], View | None]]:
         """No sources: the rule itself decides."""

@@ -17,10 +17,11 @@ class Strategy(Protocol):
         """The public name: `fusion`, `sma_cross`, ..."""
         ...
 
-    def features(self, bars: pl.DataFrame) -> pl.DataFrame:
+    def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
         """Compute one row a bar from the whole series; cutting off the future changes nothing before the cut.
 
-        The result has `opened_at` and Float64 columns only, null while warming up.
+        The result has `opened_at` and Float64 columns only, null while warming up. With `newest`, `bars` is one
+        window and only so many of its last rows are given, the same to the last bit.
         """
         ...
 
