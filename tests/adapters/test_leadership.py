@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from evil2root.adapters.postgres.leadership import LOCK_HALVES, OVERDUE_S, PostgresLeadership, fence
+from evil2root.adapters.postgres.dsn import plain_dsn
+from evil2root.adapters.postgres.leadership import LOCK_HALVES, OVERDUE_S, PostgresLeadership, ended_after, fence
 from evil2root.adapters.system_clock import SystemClock
 from evil2root.engine.leading import LeadsNotNow, Superseded, Unopposed
 
@@ -227,3 +228,24 @@ async def test_a_database_that_is_away_is_waited_for(make: Make, holding: Hold, 
 
     await until(lambda: leadership.leads)
     assert leadership.epoch == 2
+
+
+async def test_a_call_that_its_own_time_limit_ends_between_two_steps_is_a_lost_connection(database: str) -> None:
+    connection = await asyncpg.connect(plain_dsn(database))
+
+    async def cut_off() -> None:
+        with ended_after(0.5, connection):
+            connection.terminate()  # as the timer does, just when the first answer is there
+            await connection._protocol.bind_execute()
+
+    with pytest.raises(ConnectionError, match="no answer within"):
+        await cut_off()
+
+
+async def test_a_mistake_of_our_own_is_no_lost_connection(database: str) -> None:
+    connection = await asyncpg.connect(plain_dsn(database))
+
+    with pytest.raises(AttributeError, match="nobody"), ended_after(5, connection):
+        _ = connection.nobody
+
+    await connection.close()

@@ -166,7 +166,7 @@ class PostgresLeadership:
         A lock that is free is first left to who led before: its connection may have broken, and its memory is newest.
         """
         connection = await self._connected()
-        with _ended_after(SERVER_WAITS_S, connection):
+        with ended_after(SERVER_WAITS_S, connection):
             led = await connection.fetchrow(_WHO)
             was_free, self._was_free = self._was_free, await self._is_free(connection)
             may = self._was_free and (was_free or led is None)
@@ -177,7 +177,7 @@ class PostgresLeadership:
         if led is not None and not self._alone:
             await asyncio.sleep(OVERDUE_S + BEAT_EVERY_S)
         asked = _since_boot()
-        with _ended_after(ANSWER_WITHIN_S, connection):
+        with ended_after(ANSWER_WITHIN_S, connection):
             self._leader = await self._seen(connection)
         self._epoch, self._answered = int(epoch), asked
         return True
@@ -187,7 +187,7 @@ class PostgresLeadership:
         connection = self._connection
         while connection is not None and not connection.is_closed():
             asked = _since_boot()
-            with _ended_after(ANSWER_WITHIN_S, connection):
+            with ended_after(ANSWER_WITHIN_S, connection):
                 found = await connection.fetchrow(_WHO)
             if found is None or found["epoch"] != self._epoch:
                 raise self._superseded_by(found)
@@ -206,7 +206,7 @@ class PostgresLeadership:
         while True:
             try:
                 connection = await self._connected()
-                with _ended_after(SERVER_WAITS_S, connection):
+                with ended_after(SERVER_WAITS_S, connection):
                     await connection.execute(_END_OWN, self._name)
                     if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
                         asked = _since_boot()
@@ -270,11 +270,17 @@ class PostgresLeadership:
 
 
 @contextmanager
-def _ended_after(seconds: float, connection: "asyncpg.Connection[Any]") -> Iterator[None]:
+def ended_after(seconds: float, connection: "asyncpg.Connection[Any]") -> Iterator[None]:
     """End a connection that gives no answer in time: asking the server to cancel would wait for it once more."""
     timer = asyncio.get_running_loop().call_later(seconds, connection.terminate)
     try:
         yield
+    except AttributeError as broken:
+        # The driver forgets its protocol when it is terminated: a call between two of its steps stumbles over that.
+        if not connection.is_closed():
+            raise
+        msg = f"The server gave no answer within {seconds:g} s."
+        raise ConnectionError(msg) from broken
     finally:
         timer.cancel()
 
