@@ -37,6 +37,7 @@ from evil2root.engine.aligned import Aligned
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.desk import Difference, FeedState, Phase, Recomputed, Status
 from evil2root.engine.drilled import DrillResult
+from evil2root.engine.hot import CacheState
 from evil2root.engine.observe import bars_of, evidence_series
 from evil2root.engine.reads import (
     AuditLine,
@@ -251,6 +252,9 @@ class FakeReads:
 
     async def verify(self) -> Breach | None:
         return self.breach
+
+    def cache(self) -> CacheState:
+        return CacheState(kind="in-process", says="a fake", hits=2, misses=1)
 
     async def health(self) -> DatabaseHealth:
         self._check("health")

@@ -19,6 +19,7 @@ from evil2root.domain.kernel.state import Carry
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.market.report import SeriesQuality
 from evil2root.engine.drilled import DrillResult
+from evil2root.engine.hot import CacheState
 
 T = TypeVar("T")
 
@@ -191,3 +192,6 @@ class Reads(Protocol):
         ...
 
     async def health(self) -> DatabaseHealth: ...
+    def cache(self) -> CacheState:
+        """Return which cache windows of bars are kept in, and what it was good for."""
+        ...

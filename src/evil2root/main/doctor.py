@@ -9,6 +9,7 @@ from evil2root.adapters.postgres import migrate
 from evil2root.adapters.postgres.reads import PostgresReads
 from evil2root.adapters.postgres.verify import first_breach
 from evil2root.adapters.system_clock import SystemClock
+from evil2root.main.caching import looked_at
 from evil2root.main.database import open_database
 from evil2root.main.failure import Failure
 from evil2root.main.failures import translated
@@ -40,7 +41,8 @@ async def examine() -> list[Finding]:
     found += await _tried("database", lambda: _database(settings))
     found += await _tried("data", lambda: _history(settings))
     found.append(Finding(part="llm", state="!", says="not built yet: proposals are validated by rules alone"))
-    found.append(Finding(part="cache", state="ok", says="none needed"))
+    answers, says = await looked_at(settings)
+    found.append(Finding(part="cache", state="ok" if answers else "!", says=says))
     return found
 
 

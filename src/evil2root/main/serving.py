@@ -31,6 +31,7 @@ from evil2root.engine.errands import Errands, HaltFile
 from evil2root.engine.idempotency import Once
 from evil2root.engine.leading import Superseded
 from evil2root.logs import set_up_logs
+from evil2root.main.caching import windows_of
 from evil2root.main.database import opened_for_app
 from evil2root.main.failure import Failure
 from evil2root.main.feeds import check_kept, is_replay
@@ -58,14 +59,16 @@ async def serve(begun: Begun, *, say: Callable[[str], None]) -> int:
     settings, host, listening = begun.settings, begun.host, begun.listening
     set_up_logs(style=settings.log.format, level=settings.log.level)
     async with opened_for_app(settings, begun.server, say=say) as database, AsyncExitStack() as stack:
-        access = await _doorkeeper(settings, database.engine, say)
+        secret = await _secret(settings)
+        access = await _doorkeeper(settings, database.engine, say, secret=secret)
         sources = None
         if not is_replay(settings):
             await check_kept(settings, database.engine)
             sources = await stack.enter_async_context(
                 opened_sources(settings, clock=SystemClock(), calendars=calendars_of(settings))
             )
-        trading = wire(settings, database, sources=sources, say=say)
+        hot = windows_of(settings, secret=secret)
+        trading = wire(settings, database, sources=sources, hot=hot, say=say)
         app = _application(settings, database.engine, access, trading, host=host)
         server = uvicorn.Server(
             uvicorn.Config(app, host=host, port=begun.port, log_config=None, access_log=False,
@@ -73,6 +76,7 @@ async def serve(begun: Begun, *, say: Callable[[str], None]) -> int:
         )  # fmt: skip
         say(f"Dashboard on http://{host}:{begun.port} (sign in as admin; Ctrl C stops)")
         await _until_signal(server, app, listening)
+        await hot.close()
         lost: str = app.state.lost
         if lost:
             text = f"{lost} What this process remembers may be old, so it has ended: start it again, and it stands by."
@@ -184,13 +188,15 @@ def _reason(problem: BaseException) -> BaseException:
     return next((one for one in found if isinstance(one, Superseded)), found[0])
 
 
-async def _doorkeeper(settings: Settings, database: AsyncEngine, say: Callable[[str], None]) -> Access:
+async def _doorkeeper(
+    settings: Settings, database: AsyncEngine, say: Callable[[str], None], *, secret: bytes
+) -> Access:
     """Make the access control, and the first admin on a database without users."""
     access = Access(
         PostgresAccess(database),
         hasher=Argon2Hasher(),
         clock=SystemClock(),
-        secret=await _secret(settings),
+        secret=secret,
         session_max=settings.http.session_length,
     )
     path = settings.admin_password_file

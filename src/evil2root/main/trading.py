@@ -27,6 +27,7 @@ from evil2root.domain.kernel.profiles import make_policy
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.errands import HaltFile
 from evil2root.engine.fail_over import FailOver
+from evil2root.engine.hot import HotWindows
 from evil2root.engine.leading import Leading
 from evil2root.engine.live import Engine, Ports
 from evil2root.engine.outside import Remote
@@ -61,7 +62,8 @@ def policy_of(settings: Settings, symbols: Sequence[str], *, strategy: str | Non
 
 
 def wire(
-    settings: Settings, opened: Database, *, sources: FailOver | None, say: Callable[[str], None]
+    settings: Settings, opened: Database, *, sources: FailOver | None, hot: HotWindows | None = None,
+    say: Callable[[str], None]
 ) -> Trading:  # fmt: skip
     """Build everything an account needs; nothing is written or trades before this process leads.
 
@@ -125,7 +127,8 @@ def wire(
         providers=market.providers,
     )  # fmt: skip
     desk = TradingDesk(
-        engine=engine, reads=PostgresReads(database, account=account, calendars=calendars), windows=bars, policies=policies,
+        engine=engine, reads=PostgresReads(database, account=account, calendars=calendars, hot=hot), windows=bars,
+        policies=policies,
         audit=PostgresAudit(database), clock=market.present or clock, machine_clock=machine, facts=facts, halt_file=halt_file,
         settings=lambda: {key: {"value": value, "origin": origin} for key, value, origin in describe(settings)},
         leader=leadership,

@@ -162,7 +162,6 @@ class Settings(BaseSettings):
         """One sentence for each thing that is set although this build does not use it yet."""
         unused = {
             "DATABASE_REPLICA_URL": self.database_replica_url,
-            "REDIS_URL": self.redis_url,
             "OPENROUTER__API_KEY": self.openrouter.api_key,
             "TELEGRAM__TOKEN": self.telegram.token,
             "NEWSAPI__API_KEY": self.newsapi.api_key,

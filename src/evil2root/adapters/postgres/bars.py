@@ -15,6 +15,7 @@ import polars as pl
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from evil2root.adapters.postgres.bar_series import changed
 from evil2root.adapters.postgres.failures import GONE, first_line
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.adjust import adjusted
@@ -99,6 +100,8 @@ class PostgresBars:
             await raw.execute(
                 _MERGE.format(otherwise=REPLACE if replace else "NOTHING"), *given, source or history.origin
             )
+            if history.stored.height > known["same" if replace else "known"]:
+                await changed(raw, [given])
         return Added(
             new=history.stored.height - known["known"],
             same=known["same"],

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from evil2root.adapters.postgres.bar_series import changed
 from evil2root.adapters.postgres.bars import (
     COLUMNS,
     EARLIEST,
@@ -109,9 +110,13 @@ async def _load(connection: AsyncConnection, histories: Sequence[History], *, re
         among.append((history, history.stored.filter(inside)))
     await raw.copy_to_table("bars", source=copied(beyond), columns=NAMED, format="binary")
     new = sum(rows.height for _, rows in beyond)
-    if not any(rows.height for _, rows in among):
-        return Loaded(new=new, same=0, different=0)
-    merged = await _merge(raw, among, replace=replace)
+    touched = [history for history, rows in beyond if rows.height]
+    merged = Loaded(new=0, same=0, different=0)
+    if any(rows.height for _, rows in among):
+        merged = await _merge(raw, among, replace=replace)
+        if merged.new or (replace and merged.different):
+            touched += [history for history, rows in among if rows.height]
+    await changed(raw, [(history.symbol, history.interval.value) for history in touched])
     return Loaded(new=new + merged.new, same=merged.same, different=merged.different)
 
 

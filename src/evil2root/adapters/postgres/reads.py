@@ -16,6 +16,7 @@ from evil2root.adapters.postgres.reads_market import MarketReads
 from evil2root.adapters.postgres.verify import first_breach
 from evil2root.domain.market.calendars import Calendars
 from evil2root.engine.drilled import DrillResult
+from evil2root.engine.hot import HotWindows
 from evil2root.engine.reads import AuditLine, Breach, DatabaseHealth, Page, ParkedLine
 
 _HEALTH = text(
@@ -27,7 +28,9 @@ _HEALTH = text(
 class PostgresReads(BookReads, DecisionReads, MarketReads):
     """Look-ups of one account, as `Reads` says; for a replica too."""
 
-    def __init__(self, engine: AsyncEngine, *, account: str, calendars: Calendars | None = None) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, account: str, calendars: Calendars | None = None, hot: HotWindows | None = None
+    ) -> None:
         self._whole = engine
         # One query a transaction: without a BEGIN and a ROLLBACK around each, a look-up is one round trip.
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -35,6 +38,7 @@ class PostgresReads(BookReads, DecisionReads, MarketReads):
         self._bars = PostgresBars(self._engine)
         self._quality = PostgresQuality(self._engine)
         self._calendars = calendars
+        self._hot = hot
 
     async def audit(self, *, limit: int, cursor: str | None) -> Page[AuditLine]:
         """Return the audit log, newest first."""

@@ -9,6 +9,7 @@ from sqlalchemy import ARRAY, Text, bindparam, func, select, true
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.postgres import tables
+from evil2root.adapters.postgres.bar_series import stamp
 from evil2root.adapters.postgres.bars import LATEST, PostgresBars
 from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.domain.core.instrument import instrument_for
@@ -18,6 +19,7 @@ from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.frame import PRICES
 from evil2root.domain.market.history import History
 from evil2root.domain.market.report import SeriesQuality, series_quality
+from evil2root.engine.hot import NO_CACHE, CacheState, HotWindows
 from evil2root.engine.reads import SymbolRow
 
 QUALITY_BARS = 100_000
@@ -31,6 +33,7 @@ class MarketReads:
     _bars: PostgresBars
     _quality: PostgresQuality
     _calendars: Calendars | None
+    _hot: HotWindows | None
 
     async def symbols(self, *, until: datetime | None) -> tuple[SymbolRow, ...]:
         """Return every series with bars that closed at or before `until`."""
@@ -58,7 +61,19 @@ class MarketReads:
         self, symbol: str, interval: Interval, *, start: datetime | None, until: datetime | None, limit: int
     ) -> pl.DataFrame:
         """Return the newest `limit` adjusted bars opened from `start` on and closed at or before `until`."""
-        return await self._bars.window(symbol, interval, start=start, until=until, limit=limit)
+        found = None if self._hot is None else await stamp(self._engine, symbol, interval, until=until or LATEST)
+        if self._hot is None or found is None:
+            return await self._bars.window(symbol, interval, start=start, until=until, limit=limit)
+        name = "|".join((symbol, interval.value, found.mark, str(found.newest), str(start), str(limit)))
+        frame = await self._hot.frame(name)
+        if frame is None:
+            frame = await self._bars.window(symbol, interval, start=start, until=until, limit=limit)
+            await self._hot.keep(name, frame)
+        return frame
+
+    def cache(self) -> CacheState:
+        """Return which cache windows of bars are kept in."""
+        return NO_CACHE if self._hot is None else self._hot.state()
 
     async def quality(self, symbol: str, interval: Interval, *, until: datetime | None) -> SeriesQuality:
         """Return the report of the newest `QUALITY_BARS` bars of a series."""

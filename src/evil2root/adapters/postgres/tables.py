@@ -110,6 +110,9 @@ bars = Table(
 )  # fmt: skip
 """Raw prices; served adjusted: price times factor, volume over factor."""
 
+bar_series = Table("bar_series", metadata, _text("symbol", key=True), _text("interval", key=True), _text("mark"))
+"""One line a series; the mark is another one after every change of its bars."""
+
 bar_versions = Table(
     "bar_versions", metadata,
     _text("symbol", key=True), _text("interval", key=True), _time("opened_at", key=True), _time("closed_at"),

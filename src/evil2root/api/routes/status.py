@@ -9,7 +9,16 @@ from pydantic import Field
 
 from evil2root.api.deps import ADMIN, PROBLEMS, Cursor, DeskDep, Limit
 from evil2root.api.schemas.people import AuditOut
-from evil2root.api.schemas.status import DatabaseOut, DrillOut, FeedOut, ParkedOut, SettingsOut, StatusOut, SystemOut
+from evil2root.api.schemas.status import (
+    CacheOut,
+    DatabaseOut,
+    DrillOut,
+    FeedOut,
+    ParkedOut,
+    SettingsOut,
+    StatusOut,
+    SystemOut,
+)
 from evil2root.api.strict import StrictRoute
 from evil2root.api.values import ListOut, Out, page_or_422
 from evil2root.domain.decision.strategies.fusion import Fusion
@@ -83,6 +92,7 @@ async def get_system(desk: DeskDep) -> SystemOut:
         step_ms=status.step_ms,
         feed=FeedOut.of(status.feed, status),
         database=DatabaseOut.of(await desk.reads.health()),
+        cache=CacheOut.model_validate(desk.reads.cache()),
         parked=[ParkedOut.of(line) for line in await desk.reads.parked(limit=PARKED_MAX)],
         drills=[DrillOut.of(one) for one in await desk.reads.drills(limit=DRILLS_MAX)],
     )

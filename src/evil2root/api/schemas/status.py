@@ -111,6 +111,20 @@ class DatabaseOut(Out):
         )  # fmt: skip
 
 
+class CacheOut(Out):
+    """Which cache pages and this API read bars through, and what it was good for since the start."""
+
+    kind: str
+    """`in-process`, `redis` or `none`."""
+    says: str
+    is_away: bool
+    hits: int
+    misses: int
+    refused: int
+    """Answers that were not what was kept."""
+    failures: int
+
+
 class ParkedOut(Out):
     """An event that fitted nothing known; a person looks at it."""
 
@@ -154,6 +168,7 @@ class SystemOut(Out):
     step_ms: float
     feed: FeedOut
     database: DatabaseOut
+    cache: CacheOut
     parked: list[ParkedOut]
     """The newest first, 50 at most."""
     drills: list[DrillOut]

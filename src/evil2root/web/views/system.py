@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from evil2root.domain.risk.breaker import BreakerState
 from evil2root.engine.desk import Desk, Phase, Status
+from evil2root.engine.hot import CacheState
 from evil2root.engine.reads import AuditLine, DatabaseHealth
 from evil2root.web import format as f
 from evil2root.web.views.common import Badge, Place, place_of
@@ -102,6 +103,7 @@ async def services(desk: Desk) -> tuple[Service, ...]:
                 detail="simulated venue" if status.mode == "paper" else "live account"),
         _validation(desk),
         _database(await desk.reads.health()),
+        _cache(desk.reads.cache()),
         _engine(status),
         Service(name="Strategy", state="ok", headline=status.strategy,
                 detail=f"{desk.policy.interval} bars, {f.count(len(desk.policy.instruments), 'symbol')}"),
@@ -136,6 +138,18 @@ def _database(health: DatabaseHealth) -> Service:
     return Service(
         name="Database", state="ok", headline=f"{health.round_trip_ms:.1f} ms",
         detail=f"{_named(health.version)}, {f.size(health.size_bytes)}",
+    )  # fmt: skip
+
+
+def _cache(cache: CacheState) -> Service:
+    if cache.kind == "none":
+        return Service(name="Cache", state="ok", headline="none", detail=cache.says)
+    counted = f"{f.count(cache.hits, 'hit')}, {f.count(cache.misses, 'miss', 'misses')}"
+    if cache.refused or cache.failures:
+        counted += f", {cache.refused:,} refused, {f.count(cache.failures, 'failure')}"
+    return Service(
+        name="Cache", state="warn" if cache.is_away else "ok", headline="away" if cache.is_away else cache.kind,
+        detail=f"{counted}; {cache.says}",
     )  # fmt: skip
 
 
