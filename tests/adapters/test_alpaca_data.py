@@ -10,7 +10,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from evil2root.adapters.calendars.exchange import ExchangeCalendars
-from evil2root.adapters.market_data.alpaca import AlpacaBars
+from evil2root.adapters.market_data.alpaca import AlpacaSource
 from evil2root.adapters.market_data.wire import Bounds
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.timeframe import Interval
@@ -18,7 +18,7 @@ from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCove
 from evil2root.domain.market.cleaning import clean
 from evil2root.domain.market.sources import RAW_SCHEMA
 from tests.fakes.sources import SteppedClock
-from tests.servers.alpaca_data import KEY, SECRET, AlpacaData
+from tests.servers.alpaca_data import KEY, SECRET, AlpacaData, bar
 from tests.servers.faults import BOMB_BYTES
 from tests.servers.serving import served
 
@@ -30,12 +30,6 @@ MONDAY = datetime(2024, 6, 10, 4, 0, tzinfo=UTC)
 START, END = datetime(2024, 6, 10, 13, 30, tzinfo=UTC), NOW
 CALENDARS = ExchangeCalendars()
 QUICK = Bounds(read_s=2.0, total_s=0.4)
-
-
-def bar(at: datetime, close: float = 100.0, **changes: Any) -> dict[str, Any]:
-    made = {"t": at.isoformat().replace("+00:00", "Z"), "o": close, "h": close + 1, "l": close - 1, "c": close, "v": 1000,
-            "n": 10, "vw": close}  # fmt: skip
-    return made | changes
 
 
 DAYS = [bar(MONDAY + timedelta(days=n), 100.0 + n) for n in range(5)]
@@ -55,15 +49,15 @@ def server(running: tuple[AlpacaData, str]) -> AlpacaData:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def source(running: tuple[AlpacaData, str]) -> AsyncIterator[AlpacaBars]:
-    made = AlpacaBars(running[1], SecretStr(KEY), SecretStr(SECRET), clock=SteppedClock(NOW), calendars=CALENDARS,
+async def source(running: tuple[AlpacaData, str]) -> AsyncIterator[AlpacaSource]:
+    made = AlpacaSource(running[1], SecretStr(KEY), SecretStr(SECRET), clock=SteppedClock(NOW), calendars=CALENDARS,
                       bounds=QUICK)  # fmt: skip
     yield made
     await made.close()
 
 
 class TestShares:
-    async def test_days_are_told_as_they_are_and_clean(self, server: AlpacaData, source: AlpacaBars) -> None:
+    async def test_days_are_told_as_they_are_and_clean(self, server: AlpacaData, source: AlpacaSource) -> None:
         server.put("AAPL", "1Day", DAYS)
 
         fetched = await source.bars("AAPL", Interval.D1, start=START, end=END)
@@ -76,7 +70,7 @@ class TestShares:
         assert cleaned.is_clean
         assert cleaned.good["opened_at"][0] == START
 
-    async def test_pages_are_followed_to_the_last(self, server: AlpacaData, source: AlpacaBars) -> None:
+    async def test_pages_are_followed_to_the_last(self, server: AlpacaData, source: AlpacaSource) -> None:
         server.put("AAPL", "1Day", DAYS)
         server.page_most = 2
 
@@ -86,7 +80,7 @@ class TestShares:
         assert sum("page_token" in asked for _, asked in server.asked) == 4
 
     async def test_factors_are_the_days_adjusted_closes_over_the_raw_ones(
-        self, server: AlpacaData, source: AlpacaBars
+        self, server: AlpacaData, source: AlpacaSource
     ) -> None:
         raw = [*DAYS[:3], bar(MONDAY + timedelta(days=3), 10.3), bar(MONDAY + timedelta(days=4), 10.4)]
         whole = [*(bar(MONDAY + timedelta(days=n), (100.0 + n) / 10 * 0.99) for n in range(3)), *raw[3:]]
@@ -101,7 +95,7 @@ class TestShares:
         assert clean(fetched, CALENDARS.sessions(instrument_for("AAPL"))).good.height == 5
 
     async def test_splits_are_asked_for_once_a_day_and_bars_come_without_them(
-        self, server: AlpacaData, source: AlpacaBars
+        self, server: AlpacaData, source: AlpacaSource
     ) -> None:
         server.put("AAPL", "1Day", DAYS)
         server.actions_fault = "error"
@@ -116,7 +110,7 @@ class TestShares:
         assert sum(path == "/v1/corporate-actions" for path, _ in server.asked) == 2
 
     async def test_trading_outside_the_session_is_left_out_but_a_sunday_is_told(
-        self, server: AlpacaData, source: AlpacaBars
+        self, server: AlpacaData, source: AlpacaSource
     ) -> None:
         half_hours = [bar(MONDAY + timedelta(minutes=30 * n), 100.0) for n in range(8, 40)]
         sunday = bar(MONDAY - timedelta(hours=10), 100.0)
@@ -128,7 +122,7 @@ class TestShares:
         assert opened == [MONDAY - timedelta(hours=10), *(START + timedelta(minutes=30 * n) for n in range(13))]
 
     async def test_hours_count_from_the_opening_and_need_their_last_half(
-        self, server: AlpacaData, source: AlpacaBars
+        self, server: AlpacaData, source: AlpacaSource
     ) -> None:
         half_hours = [bar(START + timedelta(minutes=30 * n), 100.0 + n) for n in range(5)]
         server.put("AAPL", "30Min", half_hours)
@@ -140,7 +134,7 @@ class TestShares:
         assert clean(fetched, CALENDARS.sessions(instrument_for("AAPL"))).good.height == 2
 
     async def test_an_hour_with_a_part_nobody_can_read_is_quarantined(
-        self, server: AlpacaData, source: AlpacaBars
+        self, server: AlpacaData, source: AlpacaSource
     ) -> None:
         half_hours = [bar(START + timedelta(minutes=30 * n), 100.0) for n in range(6)]
         half_hours[2]["l"] = "99"
@@ -152,7 +146,7 @@ class TestShares:
         assert cleaned.good["opened_at"].to_list() == [START, START + timedelta(hours=2)]
         assert cleaned.quarantined["opened_at"].to_list() == [START + timedelta(hours=1)]
 
-    async def test_the_day_that_is_not_over_is_never_stored(self, server: AlpacaData, source: AlpacaBars) -> None:
+    async def test_the_day_that_is_not_over_is_never_stored(self, server: AlpacaData, source: AlpacaSource) -> None:
         server.put("AAPL", "1Day", DAYS)
         source._clock = SteppedClock(datetime(2024, 6, 14, 19, 59, tzinfo=UTC))
 
@@ -162,7 +156,9 @@ class TestShares:
         assert cleaned.good.height == 4
         assert cleaned.incomplete["close"].to_list() == [104.0]
 
-    async def test_a_class_of_shares_is_asked_for_by_alpacas_name(self, server: AlpacaData, source: AlpacaBars) -> None:
+    async def test_a_class_of_shares_is_asked_for_by_alpacas_name(
+        self, server: AlpacaData, source: AlpacaSource
+    ) -> None:
         server.put("BRK.B", "1Day", DAYS)
 
         fetched = await source.bars("BRK-B", Interval.D1, start=START, end=END)
@@ -170,22 +166,22 @@ class TestShares:
         assert (fetched.symbol, fetched.rows.height) == ("BRK-B", 5)
 
     @pytest.mark.parametrize("symbol", ["EURUSD=X", "SAP.DE", "BTC-EUR"])
-    async def test_what_alpaca_has_not_is_another_sources(self, source: AlpacaBars, symbol: str) -> None:
+    async def test_what_alpaca_has_not_is_another_sources(self, source: AlpacaSource, symbol: str) -> None:
         with pytest.raises(NotCovered):
             await source.bars(symbol, Interval.D1, start=START, end=END)
 
     async def test_a_symbol_alpaca_does_not_know_is_another_sources(
-        self, server: AlpacaData, source: AlpacaBars
+        self, server: AlpacaData, source: AlpacaSource
     ) -> None:
         server.unknown.add("NOSUCH")
 
         with pytest.raises(NotCovered, match="invalid symbol"):
             await source.bars("NOSUCH", Interval.D1, start=START, end=END)
 
-    async def test_an_answer_without_bars_is_an_answer(self, source: AlpacaBars) -> None:
+    async def test_an_answer_without_bars_is_an_answer(self, source: AlpacaSource) -> None:
         assert (await source.bars("AAPL", Interval.D1, start=START, end=END)).rows.height == 0
 
-    async def test_bars_of_another_symbol_are_refused(self, server: AlpacaData, source: AlpacaBars) -> None:
+    async def test_bars_of_another_symbol_are_refused(self, server: AlpacaData, source: AlpacaSource) -> None:
         server.put("AAPL", "1Day", DAYS)
         server.calls_it["AAPL"] = "MSFT"
 
@@ -196,7 +192,7 @@ class TestShares:
 class TestCoins:
     @pytest.mark.parametrize(("interval", "timeframe"), [(Interval.M1, "1Min"), (Interval.H1, "1Hour")])
     async def test_bars_by_the_clock_are_told_as_they_are(
-        self, server: AlpacaData, source: AlpacaBars, interval: Interval, timeframe: str
+        self, server: AlpacaData, source: AlpacaSource, interval: Interval, timeframe: str
     ) -> None:
         server.bars["BTC/USD", timeframe, ""] = [
             bar(START.replace(minute=0) + interval.length * n, 100.0 + n) for n in range(3)
@@ -207,7 +203,7 @@ class TestCoins:
         assert fetched.rows.height == 3
         assert clean(fetched, CALENDARS.sessions(instrument_for("BTC-USD"))).good.height == 3
 
-    async def test_a_day_is_put_together_from_midnight_in_utc(self, server: AlpacaData, source: AlpacaBars) -> None:
+    async def test_a_day_is_put_together_from_midnight_in_utc(self, server: AlpacaData, source: AlpacaSource) -> None:
         first = datetime(2024, 6, 10, tzinfo=UTC)
         server.bars["BTC/USD", "1Hour", ""] = [bar(first + timedelta(hours=n), 100.0 + n) for n in range(30)]
 
@@ -220,7 +216,7 @@ class TestCoins:
 class TestWhatMayComeInstead:
     @pytest.mark.parametrize("value", ["100.0", None, True, [], {}, "NaN", float("nan"), float("inf"), 10**400])
     async def test_a_value_that_is_no_number_spoils_its_row_alone(
-        self, server: AlpacaData, source: AlpacaBars, value: Any
+        self, server: AlpacaData, source: AlpacaSource, value: Any
     ) -> None:
         server.put("AAPL", "1Day", [*DAYS[:2], DAYS[2] | {"c": value}, *DAYS[3:]])
 
@@ -234,7 +230,7 @@ class TestWhatMayComeInstead:
         "row", [None, 7, "bar", [], {}, {"t": "yesterday"}, {"t": "2024-06-12T04:00:00"}, {"t": 5}]
     )
     async def test_a_row_that_is_no_row_is_quarantined_and_the_others_stay(
-        self, server: AlpacaData, source: AlpacaBars, row: Any
+        self, server: AlpacaData, source: AlpacaSource, row: Any
     ) -> None:
         server.put("AAPL", "1Day", [*DAYS[:2], row, *DAYS[3:]])
 
@@ -250,7 +246,7 @@ class TestWhatMayComeInstead:
          "object", "deep", "deep_objects", "mark", "unlucky", "moved", "forbidden", "no_content", "cut_midway",
          "cut_packed", "not_packed", "packed_oddly", "not_text"],
     )  # fmt: skip
-    async def test_no_bars_and_a_reason_come_of_it(self, server: AlpacaData, source: AlpacaBars, kind: str) -> None:
+    async def test_no_bars_and_a_reason_come_of_it(self, server: AlpacaData, source: AlpacaSource, kind: str) -> None:
         server.put("AAPL", "1Day", DAYS)
         server.faults.planned.append(kind)
 
@@ -264,7 +260,7 @@ class TestWhatMayComeInstead:
 
     @pytest.mark.parametrize("kind", ["bomb", "endless"])
     async def test_no_more_is_read_than_an_answer_may_be_long(
-        self, server: AlpacaData, source: AlpacaBars, kind: str
+        self, server: AlpacaData, source: AlpacaSource, kind: str
     ) -> None:
         server.faults.planned.append(kind)
 
@@ -273,7 +269,7 @@ class TestWhatMayComeInstead:
 
         assert server.faults.sent_bytes < BOMB_BYTES // 10
 
-    async def test_an_answer_that_drips_is_given_up(self, server: AlpacaData, source: AlpacaBars) -> None:
+    async def test_an_answer_that_drips_is_given_up(self, server: AlpacaData, source: AlpacaSource) -> None:
         server.faults.planned.append("drip")
 
         with pytest.raises(BarsUnavailable, match="no whole answer within"):
@@ -285,7 +281,7 @@ class TestWhatMayComeInstead:
          ({"X-RateLimit-Reset": str(int(NOW.timestamp()) + 9)}, 9.0), ({"Retry-After": "soon"}, None)],
     )  # fmt: skip
     async def test_being_asked_too_often_says_for_how_long(
-        self, server: AlpacaData, source: AlpacaBars, headers: dict[str, str], wait_s: float | None
+        self, server: AlpacaData, source: AlpacaSource, headers: dict[str, str], wait_s: float | None
     ) -> None:
         server.faults.raw.append((429, b'{"message": "too many requests."}', headers))
 
@@ -294,7 +290,7 @@ class TestWhatMayComeInstead:
 
         assert said.value.retry_after_s == wait_s
 
-    async def test_pages_without_an_end_are_given_up(self, server: AlpacaData, source: AlpacaBars) -> None:
+    async def test_pages_without_an_end_are_given_up(self, server: AlpacaData, source: AlpacaSource) -> None:
         server.put("AAPL", "1Day", DAYS)
         server.loops = True
 
@@ -303,13 +299,15 @@ class TestWhatMayComeInstead:
 
         assert len(server.asked) < 5
 
-    async def test_more_rows_than_the_time_can_hold_are_given_up(self, server: AlpacaData, source: AlpacaBars) -> None:
+    async def test_more_rows_than_the_time_can_hold_are_given_up(
+        self, server: AlpacaData, source: AlpacaSource
+    ) -> None:
         server.put("AAPL", "1Day", DAYS * 600)
 
         with pytest.raises(BarsUnavailable, match="has no end"):
             await source.bars("AAPL", Interval.D1, start=START, end=END)
 
-    async def test_keys_that_an_answer_repeats_are_not_shown(self, server: AlpacaData, source: AlpacaBars) -> None:
+    async def test_keys_that_an_answer_repeats_are_not_shown(self, server: AlpacaData, source: AlpacaSource) -> None:
         server.faults.raw.append((500, json.dumps({"sent": [KEY, SECRET]}).encode(), {}))
 
         with pytest.raises(BarsUnavailable) as said:
@@ -319,7 +317,7 @@ class TestWhatMayComeInstead:
         assert SECRET not in str(said.value)
 
     async def test_a_server_that_is_not_there_is_no_answer(self) -> None:
-        away = AlpacaBars("http://127.0.0.1:9", SecretStr(KEY), SecretStr(SECRET), clock=SteppedClock(NOW),
+        away = AlpacaSource("http://127.0.0.1:9", SecretStr(KEY), SecretStr(SECRET), clock=SteppedClock(NOW),
                           calendars=CALENDARS)  # fmt: skip
 
         with pytest.raises(BarsUnavailable, match="ConnectError"):

@@ -101,6 +101,13 @@ class AlpacaData:
         return None if keys == (KEY, SECRET) else JSONResponse({"message": "forbidden."}, 403)
 
 
+def bar(at: datetime, close: float = 100.0, **changes: Any) -> dict[str, Any]:
+    """Write a bar as Alpaca does."""
+    made = {"t": at.isoformat().replace("+00:00", "Z"), "o": close, "h": close + 1, "l": close - 1, "c": close, "v": 1000,
+            "n": 10, "vw": close}  # fmt: skip
+    return made | changes
+
+
 def _within(row: Any, start: datetime, end: datetime) -> bool:
     """What has no time is told always: a real server would not, a broken one does."""
     try:

@@ -103,6 +103,28 @@ class Faults:
         return part
 
 
+class RemoteFaults:
+    """The hand on a service that the contract of sources asks for."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+
+    def away(self) -> None:
+        self._faults.always = "error"
+
+    def refuse(self, retry_after_s: int) -> None:
+        self._faults.always, self._faults.retry_after = "busy", str(retry_after_s)
+
+    def garble(self) -> None:
+        self._faults.always = "html_but_fine"
+
+    def hang(self) -> None:
+        self._faults.always = "drip"
+
+    def well(self) -> None:
+        self._faults.always = None
+
+
 def _bomb() -> Iterator[bytes]:
     """A quarter of a gigabyte of blanks in as many kilobytes."""
     packer = zlib.compressobj(9, wbits=31)

@@ -75,6 +75,17 @@ def _yfinance(place: Place) -> OpenSource:
     return YahooBars(wire, calendars=place.calendars, clock=place.clock)
 
 
+def _alpaca(place: Place) -> OpenSource:
+    from evil2root.adapters.market_data.alpaca import AlpacaSource  # noqa: PLC0415 - see `Provider.make`
+
+    given = place.settings.alpaca
+    assert given.api_key is not None, "`lacks` was asked"
+    assert given.api_secret is not None, "`lacks` was asked"
+    return AlpacaSource(
+        given.data_url, given.api_key, given.api_secret, clock=place.clock, calendars=place.calendars, feed=given.feed
+    )
+
+
 def _unset(key: str, value: object, *, needs: str) -> str:
     return "" if value else f"{PREFIX}{key} is not set: {needs}."
 
@@ -84,6 +95,11 @@ PROVIDERS: Mapping[str, Provider] = {
     "folder": Provider(
         make=_folder, manners=ON_DISK,
         lacks=lambda s: _unset("FOLDER__PATH", s.folder.path, needs="it names the folder of SYMBOL_INTERVAL.csv files"),
+    ),
+    "alpaca": Provider(
+        make=_alpaca, manners=Manners(requests_a_minute=60),  # each question is two requests and more, of 200 a minute
+        lacks=lambda s: _unset("ALPACA__API_KEY", s.alpaca.api_key and s.alpaca.api_secret,
+                               needs="Alpaca tells prices only to who has a key; set ALPACA__API_SECRET too"),
     ),
     "simulated": Provider(make=_simulated, manners=ON_DISK),
 }  # fmt: skip

@@ -209,12 +209,14 @@ class TelegramSettings(Block):
 
 
 class AlpacaSettings(Block):
-    """The Alpaca broker. `base_url` is the address without `/v2`."""
+    """The Alpaca broker, and its prices. Both addresses are without `/v2`."""
 
     api_key: SecretStr | None = None
     api_secret: SecretStr | None = None
     base_url: Web = "https://paper-api.alpaca.markets"
     data_url: Web = "https://data.alpaca.markets"
+    feed: Literal["iex", "sip"] = "iex"
+    """Of shares: what is traded at one exchange (free), or the whole market (a subscription)."""
 
 
 class CcxtSettings(Block):

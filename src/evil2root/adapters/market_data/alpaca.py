@@ -28,7 +28,7 @@ from evil2root.domain.core.instrument import AssetClass, Instrument, instrument_
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import BarsUnavailable, NotCovered
 from evil2root.domain.market.calendars import Calendars
-from evil2root.domain.market.sources import Fetched
+from evil2root.domain.market.sources import RAW_SCHEMA, Fetched
 
 log = structlog.get_logger()
 
@@ -48,6 +48,7 @@ SPLITS_KEPT_MAX = 5_000
 """Symbols whose splits are remembered for a day."""
 
 Splits = tuple[tuple[datetime, float], ...]
+NO_SPLITS: Splits = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class _Listing:
     more: Mapping[str, str]
 
 
-class AlpacaBars:
+class AlpacaSource:
     """A `BarSource`. Asks each thing once; `FailOver` knows whether to ask again.
 
     Parameters
@@ -92,8 +93,10 @@ class AlpacaBars:
         instrument = instrument_for(symbol)
         asked_at = self._clock.now()
         end = min(end, asked_at + MICROSECOND)
-        if instrument.asset_class is AssetClass.CRYPTO:
-            splits: Splits = ()
+        rows, splits = pl.DataFrame(schema=RAW_SCHEMA), NO_SPLITS
+        if start >= end:
+            pass  # nothing of the future is known, and Alpaca refuses such a question
+        elif instrument.asset_class is AssetClass.CRYPTO:
             rows = await self._coins(instrument, interval, start, end)
         else:
             rows, splits = await self._shares(instrument, interval, start, end)
@@ -156,8 +159,8 @@ class AlpacaBars:
                 return rows_of(records, NAMES)
 
     def _page(self, reply: Reply, symbol: str) -> tuple[list[object], str]:
-        if _is_unknown(reply):
-            msg = f"Alpaca does not know {symbol}: {reply.words}"
+        if _is_not_ours(reply):
+            msg = f"Alpaca does not tell {symbol}: {reply.words}"
             raise NotCovered(msg)
         document = self._wire.good(reply)
         bars = document.get("bars") if isinstance(document, dict) else document
@@ -195,10 +198,14 @@ class AlpacaBars:
         return told
 
 
-def _is_unknown(reply: Reply) -> bool:
-    """Has Alpaca itself said that there is no such symbol?"""
+def _is_not_ours(reply: Reply) -> bool:
+    """Has Alpaca itself said that there is no such symbol, or not for this subscription?"""
     said = reply.document.get("message") if isinstance(reply.document, dict) else None
-    return reply.status in (400, 404, 422) and isinstance(said, str) and "invalid symbol" in said.lower()
+    return (
+        reply.status in (400, 403, 404, 422)
+        and isinstance(said, str)
+        and any(words in said.lower() for words in ("invalid symbol", "subscription does not permit"))
+    )
 
 
 def _splits(document: object, name: str) -> Splits:
