@@ -214,7 +214,8 @@ class TestRefusals:
     def test_cover_what_contradicts_itself(self, values: dict[str, str], why: str) -> None:
         assert why in refusal(**values)
 
-    def test_say_what_this_build_has_not_got(self) -> None:
+    def test_say_what_this_build_has_not_got(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tree, "LIVE_SOURCES", ("alpaca",))  # a build that lacks one
         assert refusal(BROKER="ccxt:kraken") == (
             "EVIL2ROOT_BROKER=ccxt:kraken: how this exchange answers has not been proved here, and orders are not sent on "
             "a guess. This build has paper, alpaca and ccxt:binance."

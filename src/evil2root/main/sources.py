@@ -86,6 +86,14 @@ def _alpaca(place: Place) -> OpenSource:
     )
 
 
+def _tiingo(place: Place) -> OpenSource:
+    from evil2root.adapters.market_data.tiingo import TiingoSource  # noqa: PLC0415 - see `Provider.make`
+
+    given = place.settings.tiingo
+    assert given.api_key is not None, "`lacks` was asked"
+    return TiingoSource(given.base_url, given.api_key, clock=place.clock, calendars=place.calendars)
+
+
 def _unset(key: str, value: object, *, needs: str) -> str:
     return "" if value else f"{PREFIX}{key} is not set: {needs}."
 
@@ -100,6 +108,10 @@ PROVIDERS: Mapping[str, Provider] = {
         make=_alpaca, manners=Manners(requests_a_minute=60),  # each question is two requests and more, of 200 a minute
         lacks=lambda s: _unset("ALPACA__API_KEY", s.alpaca.api_key and s.alpaca.api_secret,
                                needs="Alpaca tells prices only to who has a key; set ALPACA__API_SECRET too"),
+    ),
+    "tiingo": Provider(
+        make=_tiingo, manners=Manners(requests_a_minute=10, tries=1),  # free: 50 an hour; what more costs is answered 429
+        lacks=lambda s: _unset("TIINGO__API_KEY", s.tiingo.api_key, needs="Tiingo tells prices only to who has a key"),
     ),
     "simulated": Provider(make=_simulated, manners=ON_DISK),
 }  # fmt: skip

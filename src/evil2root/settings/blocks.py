@@ -219,6 +219,13 @@ class AlpacaSettings(Block):
     """Of shares: what is traded at one exchange (free), or the whole market (a subscription)."""
 
 
+class TiingoSettings(Block):
+    """Prices by Tiingo."""
+
+    api_key: SecretStr | None = None
+    base_url: Web = "https://api.tiingo.com"
+
+
 class CcxtSettings(Block):
     """A crypto exchange. `base_url` is the address without `/api`; none is its test network, or the real one when live."""
 

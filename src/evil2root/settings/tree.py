@@ -27,7 +27,7 @@ CONFIRM = "I-UNDERSTAND"
 EXCHANGES = ("ccxt:binance",)
 """Crypto exchanges whose answers are read, order by order, by an adapter that passes the port's contract suite."""
 
-LIVE_SOURCES: tuple[str, ...] = ("yfinance", "alpaca")
+LIVE_SOURCES: tuple[str, ...] = ("yfinance", "alpaca", "tiingo")
 """Sources of prices of the present that this build has, without `:EXCHANGE`: what `MODE=live` can trade on."""
 UNREAL_SOURCES = ("folder", "simulated", "replay")
 """Sources whose prices never move real money: nobody knows how old, or how true, they are."""
@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     telegram: blocks.TelegramSettings = blocks.TelegramSettings()
     alpaca: blocks.AlpacaSettings = blocks.AlpacaSettings()
     ccxt: blocks.CcxtSettings = blocks.CcxtSettings()
+    tiingo: blocks.TiingoSettings = blocks.TiingoSettings()
     yfinance: blocks.YfinanceSettings = blocks.YfinanceSettings()
     features: blocks.FeaturesSettings = blocks.FeaturesSettings()
     newsapi: blocks.NewsapiSettings = blocks.NewsapiSettings()

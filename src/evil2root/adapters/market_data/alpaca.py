@@ -13,7 +13,7 @@ midnight in New York. Such bars are told once they are over.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -21,8 +21,8 @@ import structlog
 from pydantic import SecretStr
 
 from evil2root.adapters.market_data.hours import regrouped, without_extended_hours
-from evil2root.adapters.market_data.reading import Enough, Names, asked_before, number_of, rows_of
-from evil2root.adapters.market_data.wire import Bounds, Reply, Wire, parse_day
+from evil2root.adapters.market_data.reading import Enough, Names, OnceADay, asked_before, day_of, number_of, rows_of
+from evil2root.adapters.market_data.wire import Bounds, Reply, Wire
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.instrument import AssetClass, Instrument, instrument_for
 from evil2root.domain.core.timeframe import Interval
@@ -44,8 +44,6 @@ COINS_FROM = {Interval.H4: Interval.H1, Interval.D1: Interval.H1}
 """Which shorter bars are asked for, to be put together here."""
 NEW_YORK = ZoneInfo("America/New_York")
 MICROSECOND = timedelta(microseconds=1)
-SPLITS_KEPT_MAX = 5_000
-"""Symbols whose splits are remembered for a day."""
 
 Splits = tuple[tuple[datetime, float], ...]
 NO_SPLITS: Splits = ()
@@ -85,8 +83,7 @@ class AlpacaSource:
         self._clock, self._calendars, self._feed = clock, calendars, feed
         keys = {"APCA-API-KEY-ID": key.get_secret_value(), "APCA-API-SECRET-KEY": secret.get_secret_value()}
         self._wire = Wire("Alpaca", clock=clock, base_url=base_url, headers=keys, secrets=(key, secret), bounds=bounds)
-        self._splits: dict[str, tuple[date, date, Splits]] = {}
-        """By symbol: the day they were asked for, from when on, and what was said."""
+        self._splits = OnceADay[Splits]()
 
     async def bars(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Fetched:
         """Return what opened in `[start, end)`. Raises as the port says."""
@@ -181,9 +178,9 @@ class AlpacaSource:
     async def _splits_of(self, name: str, start: datetime) -> Splits:
         """Return splits since `start`, asked for once a day: none takes place within one."""
         today, since = self._clock.now().astimezone(NEW_YORK).date(), start.astimezone(NEW_YORK).date()
-        known = self._splits.get(name)
-        if known is not None and known[0] == today and known[1] <= since:
-            return known[2]
+        known = self._splits.known(name, today=today, since=since)
+        if known is not None:
+            return known
         params = {"symbols": name, "types": "forward_split,reverse_split", "start": since.isoformat(),
                   "end": today.isoformat(), "limit": "1000"}  # fmt: skip
         try:
@@ -192,9 +189,7 @@ class AlpacaSource:
             # Without them a split is quarantined until somebody confirms it: that is safe, and bars go on.
             log.warning("source.splits_unknown", source=self.name, symbol=name, problem=str(problem))
             return ()
-        while len(self._splits) >= SPLITS_KEPT_MAX:
-            del self._splits[next(iter(self._splits))]
-        self._splits[name] = (today, since, told)
+        self._splits.keep(name, told, today=today, since=since)
         return told
 
 
@@ -218,7 +213,7 @@ def _splits(document: object, name: str) -> Splits:
         for action in actions.get(kind) or ():
             if isinstance(action, dict) and action.get("symbol") == name:
                 when, new, old = (
-                    parse_day(action.get("ex_date")),
+                    day_of(action.get("ex_date")),
                     *(number_of(action.get(r)) for r in ("new_rate", "old_rate")),
                 )
                 if when is not None and new and old and 1e-6 < new / old < 1e6:

@@ -6,7 +6,8 @@ row without a time. Only an answer as a whole that is something else is refused 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Generic, TypeVar
 
 import polars as pl
 
@@ -17,8 +18,12 @@ from evil2root.domain.market.sources import RAW_SCHEMA
 VALUES = ("open", "high", "low", "close", "volume")
 PAGES_MAX = 500
 """Of one answer; five million bars."""
+REMEMBERED_MAX = 5_000
+"""Symbols whose splits and factors are remembered for a day."""
 REPEATED_MOST, SPARE_ROWS = 4, 2_000
 """A window may be told so many times over, and so many rows more: beyond that the answer has no end."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +58,15 @@ def number_of(value: object) -> float | None:
         return float("inf")
 
 
+def day_of(value: object) -> datetime | None:
+    """Read a date, or a time's date, as its midnight in UTC; none for anything else."""
+    try:
+        moment = datetime.fromisoformat(value[:10]) if isinstance(value, str) and len(value) <= 40 else None
+    except ValueError:
+        return None
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
 def moment_of(value: object) -> datetime | None:
     """Read an RFC 3339 time in UTC; none for anything else, a time without its zone included."""
     try:
@@ -79,6 +93,31 @@ class Enough:
             msg = f"{self._who}'s answer has no end: {self._pages} pages, more rows than the time asked for can hold"
             raise BarsUnavailable(msg)
         self._tokens.add(token)
+
+
+class OnceADay(Generic[T]):
+    """What changes between sessions only (splits, factors): what was told of a symbol is good for the day."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[date, date, T]] = {}
+
+    def known(self, symbol: str, *, today: date, since: date) -> T | None:
+        """Return what was told today of the days from `since` on, or none."""
+        day, first, told = self._told.get(symbol, (date.min, date.max, None))
+        return told if day == today and first <= since else None
+
+    def keep(self, symbol: str, told: T, *, today: date, since: date) -> None:
+        """Remember it; symbols that were asked for longest ago make room."""
+        self._told.pop(symbol, None)
+        while len(self._told) >= REMEMBERED_MAX:
+            del self._told[next(iter(self._told))]
+        self._told[symbol] = (today, since, told)
+
+
+def within(rows: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
+    """Leave out the rest of the whole days that were asked for; what has no time stays."""
+    opened = pl.col("opened_at")
+    return rows.filter(((opened >= start) & (opened < end)).fill_null(value=True))
 
 
 def asked_before(rows: pl.DataFrame, *, asked_at: datetime, answered_at: datetime) -> pl.DataFrame:

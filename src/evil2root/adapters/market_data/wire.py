@@ -5,7 +5,7 @@ import json
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cache
 
@@ -181,12 +181,3 @@ def _integer(text: str) -> int | float:
 
 def _small(text: str) -> float | None:
     return float(text) if text.isdecimal() and text.isascii() and len(text) < 12 else None
-
-
-def parse_day(value: object) -> datetime | None:
-    """Read a date as its midnight in UTC; none for what is no date."""
-    try:
-        moment = datetime.fromisoformat(value[:10]) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return None if moment is None else moment.replace(tzinfo=UTC)
