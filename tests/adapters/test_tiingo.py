@@ -10,7 +10,6 @@ from pydantic import SecretStr
 
 from evil2root.adapters.calendars.exchange import ExchangeCalendars
 from evil2root.adapters.market_data.tiingo import TiingoSource
-from evil2root.adapters.market_data.wire import Bounds
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered
@@ -44,8 +43,7 @@ def server(running: tuple[TiingoServer, str]) -> TiingoServer:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def source(running: tuple[TiingoServer, str]) -> AsyncIterator[TiingoSource]:
-    made = TiingoSource(running[1], SecretStr(KEY), clock=SteppedClock(NOW), calendars=CALENDARS,
-                        bounds=Bounds(total_s=0.4))  # fmt: skip
+    made = TiingoSource(running[1], SecretStr(KEY), clock=SteppedClock(NOW), calendars=CALENDARS)  # fmt: skip
     yield made
     await made.close()
 
@@ -149,7 +147,7 @@ class TestWhatMayComeInstead:
 
     @pytest.mark.parametrize(
         "kind",
-        ["cut", "html", "error", "truncated", "empty", "null", "text", "object", "deep", "bomb", "endless", "drip"],
+        ["cut", "html", "error", "truncated", "empty", "null", "text", "object", "deep", "bomb", "endless"],
     )
     async def test_no_bars_and_a_reason_come_of_it(self, server: TiingoServer, source: TiingoSource, kind: str) -> None:
         server.days["AAPL"] = DAYS

@@ -94,6 +94,16 @@ def _tiingo(place: Place) -> OpenSource:
     return TiingoSource(given.base_url, given.api_key, clock=place.clock, calendars=place.calendars)
 
 
+def _ccxt(place: Place) -> OpenSource:
+    from evil2root.adapters.market_data.ccxt import CcxtSource  # noqa: PLC0415 - see `Provider.make`
+
+    try:
+        return CcxtSource(place.exchange, clock=place.clock, base_url=place.settings.ccxt.data_url, name=place.name)
+    except ValueError as unknown:
+        msg = f"{PREFIX}MARKET_DATA names {place.name}. {unknown}"
+        raise SettingsProblem(msg) from unknown
+
+
 def _unset(key: str, value: object, *, needs: str) -> str:
     return "" if value else f"{PREFIX}{key} is not set: {needs}."
 
@@ -113,6 +123,7 @@ PROVIDERS: Mapping[str, Provider] = {
         make=_tiingo, manners=Manners(requests_a_minute=10, tries=1),  # free: 50 an hour; what more costs is answered 429
         lacks=lambda s: _unset("TIINGO__API_KEY", s.tiingo.api_key, needs="Tiingo tells prices only to who has a key"),
     ),
+    "ccxt": Provider(make=_ccxt, manners=Manners(requests_a_minute=120)),
     "simulated": Provider(make=_simulated, manners=ON_DISK),
 }  # fmt: skip
 """One line a provider. Those of the present are named in `settings.tree.LIVE_SOURCES` too (a test holds them equal)."""

@@ -234,6 +234,8 @@ class CcxtSettings(Block):
     password: SecretStr | None = None
     """For exchanges that ask for one; Binance does not."""
     base_url: Web | None = None
+    data_url: Web | None = None
+    """Where prices come from, in place of the exchange's own host; a test network trades at prices of its own."""
 
 
 class YfinanceSettings(Block):

@@ -27,7 +27,7 @@ CONFIRM = "I-UNDERSTAND"
 EXCHANGES = ("ccxt:binance",)
 """Crypto exchanges whose answers are read, order by order, by an adapter that passes the port's contract suite."""
 
-LIVE_SOURCES: tuple[str, ...] = ("yfinance", "alpaca", "tiingo")
+LIVE_SOURCES: tuple[str, ...] = ("yfinance", "alpaca", "tiingo", "ccxt")
 """Sources of prices of the present that this build has, without `:EXCHANGE`: what `MODE=live` can trade on."""
 UNREAL_SOURCES = ("folder", "simulated", "replay")
 """Sources whose prices never move real money: nobody knows how old, or how true, they are."""

@@ -15,6 +15,7 @@ from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import BarsUnavailable
 from evil2root.domain.market.sources import RAW_SCHEMA
 
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 VALUES = ("open", "high", "low", "close", "volume")
 PAGES_MAX = 500
 """Of one answer; five million bars."""
@@ -114,10 +115,14 @@ class OnceADay(Generic[T]):
         self._told[symbol] = (today, since, told)
 
 
-def within(rows: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
-    """Leave out the rest of the whole days that were asked for; what has no time stays."""
+def within(rows: pl.DataFrame, start: datetime, end: datetime, *, now: datetime) -> pl.DataFrame:
+    """Leave out bars of other times than were asked for, which sources tell to fill a day or a page.
+
+    What can be no such bar stays, for cleaning to name: one without a time, of the future, or from before there were any.
+    """
     opened = pl.col("opened_at")
-    return rows.filter(((opened >= start) & (opened < end)).fill_null(value=True))
+    asked_for = (opened >= start) & (opened < end)
+    return rows.filter((asked_for | (opened > now) | (opened < EARLIEST)).fill_null(value=True))
 
 
 def asked_before(rows: pl.DataFrame, *, asked_at: datetime, answered_at: datetime) -> pl.DataFrame:

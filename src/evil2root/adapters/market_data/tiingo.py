@@ -124,7 +124,7 @@ class TiingoSource:
         rows = rows_of(records, NAMES)
         if parts is not interval:
             rows = regrouped(rows, self._calendars.sessions(share), interval=parts, into=interval)
-        rows = within(rows, start, end)
+        rows = within(rows, start, end, now=self._clock.now())
         factors = days.select(day=pl.col("opened_at").dt.date(), factor="factor").filter(
             pl.col("day").is_not_null() & pl.col("factor").is_finite() & (pl.col("factor") > 0)
         ).unique("day", keep="none")  # fmt: skip
