@@ -14,8 +14,8 @@ import polars as pl
 
 from evil2root import __version__
 from evil2root.adapters.market_data.packaged import packaged
-from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.postgres.quality import PostgresQuality
+from evil2root.adapters.postgres.snapshots import Snapshots
 from evil2root.domain.book.export import trades_csv
 from evil2root.domain.book.performance import Performance, measure
 from evil2root.domain.core.instrument import instrument_for, require_symbol
@@ -33,6 +33,9 @@ from evil2root.main.commands import opened
 from evil2root.main.failure import USAGE, Failure
 from evil2root.main.trading import calendars_of
 from evil2root.settings import Settings, load
+
+SNAPSHOTS = "snapshots"
+"""Folder of series as files, in the data directory; it may be emptied at any time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +152,7 @@ async def _histories(
     marks: dict[str, pl.DataFrame] = {}
     if settings.database_url is not None or (settings.data_folder / "postgres").exists():
         async with opened() as (_, database):
-            bars = PostgresBars(database)
+            bars = Snapshots(database, settings.data_folder / SNAPSHOTS)
             for symbol in symbols:
                 stored = await bars.stored(symbol, step)
                 if stored.height:

@@ -35,6 +35,7 @@ from evil2root.main.caching import windows_of
 from evil2root.main.database import opened_for_app
 from evil2root.main.failure import Failure
 from evil2root.main.feeds import check_kept, is_replay
+from evil2root.main.housekeeping import keep_house
 from evil2root.main.sources import opened_sources
 from evil2root.main.starting import Begun
 from evil2root.main.trading import Trading, calendars_of, wire
@@ -146,6 +147,7 @@ async def _trade(settings: Settings, database: AsyncEngine, trading: Trading, ap
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(trading.leading.trade(), name="engine")
             tasks.create_task(_run_errands(errands), name="errands")
+            tasks.create_task(keep_house(settings, database), name="retention")
             if settings.execution.drill_every_s is not None:
                 tasks.create_task(_drills(settings, database, trading).run(), name="drills")
     except Exception as problem:

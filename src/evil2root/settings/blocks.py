@@ -13,6 +13,7 @@ from evil2root.domain.execution.costs import Costs, Slippage
 from evil2root.domain.execution.exits import Exits, TrailKind
 from evil2root.domain.kernel.profiles import ANSWER_WITHIN
 from evil2root.domain.market.around.family import US_NEIGHBOURS, Neighbours, Role
+from evil2root.domain.market.keeping import Retention
 from evil2root.domain.risk.limits import Limits
 from evil2root.domain.risk.methods import KELLY_MOST, Kelly, RiskAtStop, VolatilityTarget
 from evil2root.domain.signals.panel import DEFAULT_WEIGHTS
@@ -286,6 +287,22 @@ class LogSettings(Block):
     format: Literal["auto", "console", "json"] = "auto"
     """`auto` is `console` on a terminal, else `json`."""
     level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class RetentionSettings(Block):
+    """What goes after a while; nothing does unless a number of days is set."""
+
+    intraday_days: Annotated[int | None, Field(ge=30)] = None
+    """Bars shorter than a day, of intervals nobody decides on."""
+    copies_days: Annotated[int | None, Field(ge=30)] = None
+    """Rows set aside and former values of restated bars, of intervals nobody decides on."""
+
+    def retention(self) -> Retention:
+        """Make the policy."""
+        return Retention(
+            intraday=None if self.intraday_days is None else timedelta(days=self.intraday_days),
+            copies=None if self.copies_days is None else timedelta(days=self.copies_days),
+        )
 
 
 class HttpSettings(Block):

@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     reddit: blocks.RedditSettings = blocks.RedditSettings()
     stocktwits: blocks.StocktwitsSettings = blocks.StocktwitsSettings()
     log: blocks.LogSettings = blocks.LogSettings()
+    retention: blocks.RetentionSettings = blocks.RetentionSettings()
     http: blocks.HttpSettings = blocks.HttpSettings()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
