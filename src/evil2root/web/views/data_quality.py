@@ -82,5 +82,5 @@ def _problems(limits: Limits, *, missing: int, repeats: int, off_calendar: bool)
 def _line(issue: Issue, place: Place) -> IssueLine:
     return IssueLine(
         kind=WORDS.get(issue.kind, issue.kind), at=place.day(issue.start), done=DONE.get(issue.action, issue.action),
-        detail=issue.detail,
+        detail=f.true_minus(issue.detail),
     )  # fmt: skip
