@@ -23,7 +23,7 @@ from tests.engine.test_live_engine import frames
 
 @cache
 def an_entry() -> Decision:
-    told = frames(280)
+    told = frames(380)
     policy = make_policy(
         "fusion", {"entry_threshold": "0.05", "threshold": "0.5"}, account="paper", currency="USD",
         interval=Interval.D1, instruments={symbol: instrument_for(symbol) for symbol in told},

@@ -156,7 +156,7 @@ async def test_live_does_what_the_backtest_does() -> None:
 
 
 def test_every_decision_is_recomputed_as_it_was() -> None:
-    frames = told(11, 200)
+    frames = told(11, 320)
     policy, kept = rules(frames, "fusion", "EUR"), dict[str, Decision]()
     replay.backtest(policy, frames, cash=CASH_IN, keep=lambda d: kept.update({d.id: d}))
 

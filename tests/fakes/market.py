@@ -1,5 +1,6 @@
 """A market that never existed, and a strategy over the real sources that trades it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,8 @@ from evil2root.domain.core.side import Side
 from evil2root.domain.decision.evidence import Evidence, Holding
 from evil2root.domain.decision.intent import Enter, Exit, Intent, Stay, StayKind
 from evil2root.domain.signals import panel
+from evil2root.domain.signals.fusion import Weights
+from evil2root.domain.signals.source import Source
 from evil2root.domain.signals.values import Signal, View
 
 NASTY = "<script>alert('x')</script>\"&'"
@@ -23,6 +26,12 @@ class PanelStrategy:
 
     name: str = "fusion"
     threshold: float = 0.12
+    sources: Sequence[Source] = panel.SOURCES
+    weights: Weights = panel.DEFAULT_WEIGHTS
+
+    @property
+    def entry_threshold(self) -> float:
+        return self.threshold
 
     def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
         return panel.evidence_table(bars, newest=newest).drop("closed_at")

@@ -16,7 +16,7 @@ from evil2root.api import docs_page, metrics
 from evil2root.api.deps import PROBLEMS, DeskDep
 from evil2root.api.guard import PUBLIC, Guard
 from evil2root.api.problems import MEDIA_TYPE, PageError, add_problem_handlers
-from evil2root.api.routes import book, decisions, market, people, portfolio, reconcile, shapes, status
+from evil2root.api.routes import book, decisions, market, people, portfolio, reconcile, shapes, sources, status
 from evil2root.api.schemas.status import ReadyOut
 from evil2root.api.shell import Shell
 from evil2root.api.strict import StrictRoute
@@ -87,7 +87,7 @@ def create_app(  # noqa: PLR0913 - what the caller decides
     app.state.indicators = indicators
     add_problem_handlers(app)
     app.include_router(_around())
-    for part in (status, market, shapes, decisions, book, reconcile, portfolio, people):
+    for part in (status, market, shapes, sources, decisions, book, reconcile, portfolio, people):
         app.include_router(part.router, prefix="/api/v1")
     app.add_middleware(Guard, secure_cookies=secure_cookies)
     app.add_middleware(Shell, hosts=tuple(hosts))  # added last: the outermost

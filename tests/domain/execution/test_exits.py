@@ -23,7 +23,7 @@ from tests.engine.test_live_engine import frames
 from tests.engine.test_replaying import again
 
 SHARE = instrument_for("AAPL")
-BARS = 320
+BARS = 440
 
 
 def held(*, short: bool = False, stop: str | None = None) -> Position:

@@ -160,8 +160,8 @@ def test_no_order_of_answers_breaks_the_books_or_the_limits(seed: int) -> None:
     rules = policy(
         "fusion", {"entry_threshold": "0.03", "threshold": "0.4", "per_symbol_frac": "0.15", "gross_frac": "0.3"}
     )
-    told = frames(seed, 280)
-    series = [evidence_series(rules.strategy, told[s], symbol=s, interval=Interval.D1)[205:] for s in SYMBOLS]
+    told = frames(seed, 380)
+    series = [evidence_series(rules.strategy, told[s], symbol=s, interval=Interval.D1)[305:] for s in SYMBOLS]
     aligned = Aligned(told, symbols=SYMBOLS, interval=Interval.D1)
     crowd = Crowd(rules, seed)
     crowd.tell(Deposited(amount=CASH_IN, at=DAY_ONE, ref="deposit:1"))
@@ -191,7 +191,7 @@ def test_cutting_off_or_poisoning_the_future_changes_nothing_before_the_cut(stra
     options = {"fusion": {"entry_threshold": "0.05"}, "sma_cross": {"fast": "5", "slow": "20", "pct": "0.2"}}.get(
         strategy, {}
     )
-    rules, told, cut = policy(strategy, options), frames(7, 330), 290
+    rules, told, cut = policy(strategy, options), frames(7, 430), 390
     whole = backtest(rules, told, cash=CASH_IN)
     until = told["AAPL"]["closed_at"][cut - 1]
     poisoned = {
@@ -210,7 +210,7 @@ def test_cutting_off_or_poisoning_the_future_changes_nothing_before_the_cut(stra
 
 
 def test_a_trailing_stop_uses_only_bars_that_are_over_and_trails_half_a_percent_once_up_one() -> None:
-    run = backtest(policy("fusion", {"entry_threshold": "0.05", "threshold": "0.4"}), frames(3, 330), cash=CASH_IN)
+    run = backtest(policy("fusion", {"entry_threshold": "0.05", "threshold": "0.4"}), frames(3, 430), cash=CASH_IN)
 
     trailed = [t for t in run.trades if t.exit_reason == "trailing"]
 
@@ -218,7 +218,7 @@ def test_a_trailing_stop_uses_only_bars_that_are_over_and_trails_half_a_percent_
     for trade in trailed:
         order = next(o for o in run.orders.values() if o.leg is Leg.STOP and o.decision_id == trade.entry_decision_id)
         bars = market(
-            3 + SYMBOLS.index(trade.symbol), bars=330, start=30.0 + 20 * SYMBOLS.index(trade.symbol), drift=0.0
+            3 + SYMBOLS.index(trade.symbol), bars=430, start=30.0 + 20 * SYMBOLS.index(trade.symbol), drift=0.0
         )
         over = bars.filter(
             (pl.col("opened_at") >= trade.entry_time) & (pl.col("closed_at") < trade.exit_time + LAST_MOMENT * 2)

@@ -199,7 +199,7 @@ class TestExposureOf:
 
 @cache
 def run(sizing: str) -> tuple[Policy, Run, tuple[Decision, ...]]:
-    told = frames(300)
+    told = frames(400)
     policy = make_policy(
         "fusion", {"entry_threshold": "0.05", "threshold": "0.5", "sizing": sizing}, account="paper", currency="USD",
         interval=Interval.D1, instruments={symbol: instrument_for(symbol) for symbol in told},
@@ -217,7 +217,7 @@ def test_a_size_of_any_method_is_recomputed_from_what_was_stored_and_never_above
     ordered = [d for d in decisions if d.outcome is Outcome.ORDERED]
 
     assert len(ordered) >= 3
-    assert [d.id for d in ordered if not again(d, policy, frames(300)).identical] == []
+    assert [d.id for d in ordered if not again(d, policy, frames(400)).identical] == []
     if sizing == "kelly":
         for decision in ordered:
             assert decision.proposal is not None

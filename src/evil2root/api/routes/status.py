@@ -1,11 +1,10 @@
-"""How the bot is: status, sources, settings, system, audit."""
+"""How the bot is: status, settings, system, audit."""
 
 import platform
 from pathlib import Path
 from resource import getpagesize
 
 from fastapi import APIRouter
-from pydantic import Field
 
 from evil2root.api.deps import ADMIN, PROBLEMS, Cursor, DeskDep, Limit
 from evil2root.api.schemas.people import AuditOut
@@ -20,8 +19,7 @@ from evil2root.api.schemas.status import (
     SystemOut,
 )
 from evil2root.api.strict import StrictRoute
-from evil2root.api.values import ListOut, Out, page_or_422
-from evil2root.domain.decision.strategies.fusion import Fusion
+from evil2root.api.values import ListOut, page_or_422
 
 PARKED_MAX = 50
 DRILLS_MAX = 20
@@ -29,47 +27,10 @@ DRILLS_MAX = 20
 router = APIRouter(route_class=StrictRoute, responses=PROBLEMS)
 
 
-class WeightedSourceOut(Out):
-    """A source of opinions, as the strategy uses it."""
-
-    name: str
-    version: str
-    horizon: int
-    """Bars ahead its probability speaks of."""
-    inputs: list[str]
-    warm_up: int
-    default_weight: float = Field(ge=0, le=1)
-
-
-class SourcesOut(Out):
-    """Who is asked for an opinion, and what it weighs."""
-
-    strategy: str
-    items: list[WeightedSourceOut]
-    """Empty for a strategy that asks nobody."""
-
-
 @router.get("/status", summary="Is the bot trading?", tags=["status"])
 async def get_status(desk: DeskDep) -> StatusOut:
     """Tell mode, halt, leadership, freshness of the feed, equity and the day's result."""
     return StatusOut.of(desk.status())
-
-
-@router.get("/sources", summary="Who is asked, and what does each weigh?", tags=["status"])
-async def get_sources(desk: DeskDep) -> SourcesOut:
-    """List the sources of the strategy in use, with their default weights."""
-    strategy = desk.policy.strategy
-    if not isinstance(strategy, Fusion):
-        return SourcesOut(strategy=strategy.name, items=[])
-    weights = dict(strategy.weights.by_source)
-    items = [
-        WeightedSourceOut(
-            name=s.name, version=s.version, horizon=s.horizon, inputs=list(s.inputs), warm_up=s.warm_up,
-            default_weight=weights[s.name],
-        )
-        for s in strategy.sources
-    ]  # fmt: skip
-    return SourcesOut(strategy=strategy.name, items=items)
 
 
 @router.get("/settings", summary="Effective settings", tags=["status"])

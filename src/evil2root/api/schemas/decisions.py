@@ -8,6 +8,7 @@ from evil2root.api.schemas.market import BarOut, PassportOut
 from evil2root.api.values import Exact, Moment, Out
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.decision.counterfactual import counterfactuals
 from evil2root.domain.decision.verdict import Ruling
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.engine.desk import Recomputed
@@ -134,6 +135,24 @@ class HoldingOut(Out):
     opened_at: Moment
 
 
+class CounterfactualOut(Out):
+    """What one source alone would have had to say for something else to be done."""
+
+    source: str
+    p_up: float
+    p_up_needed: float
+    is_possible: bool
+    """False where nothing a source can say would have been enough."""
+
+    @classmethod
+    def all_of(cls, decision: Decision, threshold: float | None) -> list[Self]:
+        """Make them for a decision, none where the threshold it was held against is not known any more."""
+        if threshold is None:
+            return []
+        found = counterfactuals(decision.sources, decision.view, threshold=threshold)
+        return [cls.model_validate(one) for one in found]
+
+
 class DecisionOut(Out):
     """One bar that reached the strategy, and what came of it."""
 
@@ -167,12 +186,16 @@ class DecisionOut(Out):
     order_ids: list[str]
     policy_digest: str
     passport: PassportOut | None
+    counterfactuals: list[CounterfactualOut] = Field(default_factory=list)
+    """Per source, the nearest first; empty without a view, and where the threshold is not known any more."""
 
     @classmethod
-    def of(cls, decision: Decision) -> Self:
-        """Make it from the record."""
+    def of(cls, decision: Decision, *, threshold: float | None = None) -> Self:
+        """Make it from the record; `threshold` is the least size of the score that is acted on."""
         factors = [] if decision.verdict is None else [FactorOut.model_validate(f) for f in decision.verdict.factors]
-        return cls.model_validate(decision).model_copy(update={"factors": factors})
+        return cls.model_validate(decision).model_copy(
+            update={"factors": factors, "counterfactuals": CounterfactualOut.all_of(decision, threshold)}
+        )
 
 
 class DifferenceOut(Out):

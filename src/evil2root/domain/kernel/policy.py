@@ -11,7 +11,7 @@ from evil2root.domain.core.instrument import Instrument
 from evil2root.domain.core.money import ONE, Price
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.factors import Challenge
-from evil2root.domain.decision.strategies.strategy import Strategy
+from evil2root.domain.decision.strategies.strategy import Sourced, Strategy
 from evil2root.domain.execution.costs import Costs
 from evil2root.domain.execution.exits import Exits
 from evil2root.domain.execution.remote import Traits
@@ -53,6 +53,12 @@ class Policy:
     def traded(self) -> tuple[str, ...]:
         """The symbols that are decided on, in the order of the watchlist."""
         return tuple(s for s in self.instruments if s not in self.rates)
+
+    def threshold_of(self, digest: str) -> float | None:
+        """Return the least size of a score that is acted on; none without one, or for a decision of other rules."""
+        if digest != self.digest or not isinstance(self.strategy, Sourced):
+            return None
+        return self.strategy.entry_threshold
 
     @property
     def terms(self) -> Terms:

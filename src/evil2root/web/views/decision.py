@@ -9,6 +9,7 @@ from evil2root.engine.reads import Fate
 from evil2root.web import format as f
 from evil2root.web.views import common
 from evil2root.web.views.common import Badge, Place, place_of
+from evil2root.web.views.decision_nearest import nearest
 from evil2root.web.views.decision_outcome import OutcomeCard, outcome_card
 from evil2root.web.views.decision_parts import (
     CheckRow,
@@ -74,6 +75,8 @@ class DecisionPage:
     ledger: tuple[LedgerRow, ...]
     ledger_sum: LedgerSum | None
     no_signals: str
+    nearest: tuple[str, ...]
+    """What would have had to be otherwise, the nearest first."""
     factors: tuple[FactorRow, ...]
     verdict: Badge | None
     verdict_says: str
@@ -121,6 +124,7 @@ async def decision_page(desk: Desk, decision: Decision) -> DecisionPage:
         ledger=rows,
         ledger_sum=total,
         no_signals="This strategy has no sources: it decides by its rule alone." if not rows else "",
+        nearest=nearest(decision, desk.policy.threshold_of(decision.policy_digest)),
         factors=factor_rows(decision),
         verdict=_verdict_badge(decision),
         verdict_says="" if verdict is None else common.sentence(verdict.reason),

@@ -257,6 +257,7 @@ def _groups(*, held: int, warns: bool, diverged: bool) -> tuple[tuple[str, tuple
                 _item("trades", "Trades", "/trades", "list"),
             ),
         ),
+        ("Research", (_item("signals", "Signals", "/signals", "spark"),)),
         (
             "Operations",
             (

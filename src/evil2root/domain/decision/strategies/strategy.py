@@ -1,11 +1,14 @@
 """What a strategy is."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
 from evil2root.domain.decision.evidence import Evidence, Holding
 from evil2root.domain.decision.intent import Intent
+from evil2root.domain.signals.fusion import Weights
+from evil2root.domain.signals.source import Source
 from evil2root.domain.signals.values import Signal, View
 
 
@@ -31,4 +34,29 @@ class Strategy(Protocol):
 
     def intend(self, evidence: Evidence, holding: Holding | None) -> Intent:
         """Say what to do at this bar's close."""
+        ...
+
+
+@runtime_checkable
+class Sourced(Protocol):
+    """A strategy that pools sources and acts on a view that is strong enough."""
+
+    @property
+    def name(self) -> str:
+        """As any strategy's."""
+        ...
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """In the order of its signals."""
+        ...
+
+    @property
+    def weights(self) -> Weights:
+        """Default weight of each."""
+        ...
+
+    @property
+    def entry_threshold(self) -> float:
+        """Least size of the view's score that is acted on."""
         ...
