@@ -114,3 +114,15 @@ def test_what_is_packed_is_parsed_back(rows: list[tuple[int, float, float]]) -> 
     ).cast(STORED_SCHEMA)
 
     assert _parsed(memoryview(_packed(frame))).equals(frame)
+
+
+@pytest.mark.parametrize("symbol", ["AAPL", "EURUSD=X", "O'NEIL", "a\\' OR 1=1 --", "$1$2"])
+@pytest.mark.parametrize("limit", [None, 4])
+async def test_bars_of_any_name_are_found_by_it_alone(engine: AsyncEngine, symbol: str, limit: int | None) -> None:
+    store, history = PostgresBars(engine), a_history(12, symbol=symbol)
+    await store.add(history)
+    await store.add(a_history(9, symbol="OTHER"))
+
+    told = await store.stored(symbol, Interval.D1, start=history.stored["opened_at"][2], limit=limit)
+
+    assert told.equals(history.stored[2:] if limit is None else history.stored[-4:])

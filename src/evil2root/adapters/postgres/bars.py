@@ -4,6 +4,7 @@ They come and go in PostgreSQL's binary COPY format, which numpy packs and parse
 """
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,6 +45,9 @@ _NEWEST_SOURCES = (
     "SELECT asked.symbol, newest.source FROM unnest($1::text[]) AS asked (symbol), LATERAL ("
     "SELECT source FROM bars b WHERE b.symbol = asked.symbol AND b.interval = $2 ORDER BY opened_at DESC LIMIT 1) AS newest"
 )
+
+PLAIN = re.compile(r"[A-Za-z0-9.=^_/-]{1,64}")
+"""Symbols as they are spelled everywhere: nothing in them means anything to SQL."""
 
 SAME = " AND ".join(f"b.{name} = s.{name}" for name in COLUMNS[1:])
 
@@ -160,16 +164,11 @@ class PostgresBars:
         buffer = io.BytesIO()
         async with self._engine.connect() as connection:
             raw = await driver(connection)
-            await raw.copy_from_query(
-                SELECT,
-                symbol,
-                interval.value,
-                start or EARLIEST,
-                until or LATEST,
-                limit,
-                output=buffer,
-                format="binary",
-            )
+            asked = (symbol, interval.value, start or EARLIEST, until or LATEST, limit)
+            if PLAIN.fullmatch(symbol):
+                await raw.copy_from_query(_written_out(*asked), output=buffer, format="binary")
+            else:
+                await raw.copy_from_query(SELECT, *asked, output=buffer, format="binary")
         return _parsed(buffer.getbuffer())
 
 
@@ -188,6 +187,19 @@ REPLACE = (
     f"ROW({', '.join(f'excluded.{name}' for name in COLUMNS[1:])}, excluded.source, now()) "
     f"WHERE NOT ({SAME.replace('s.', 'excluded.')})"
 )
+
+
+def _written_out(symbol: str, interval: str, start: datetime, until: datetime, limit: int | None) -> str:
+    """The question with its values in it. COPY takes no values; the driver has each written out by the server instead.
+
+    That is two round trips of four, as long as reading 500 bars. Only for symbols with nothing to escape in them.
+    """
+    times = [f"'{at.astimezone(UTC).isoformat()}'::timestamptz" for at in (start, until)]
+    values = (f"'{symbol}'", f"'{interval}'", *times, "ALL" if limit is None else str(int(limit)))
+    query = SELECT
+    for number, value in enumerate(values, start=1):
+        query = query.replace(f"${number}", value)
+    return query
 
 
 async def driver(connection: AsyncConnection) -> "asyncpg.Connection[Any]":
