@@ -245,3 +245,14 @@ async def test_static_files_are_kept_for_good_only_by_their_hash(trader: httpx.A
     assert "immutable" in named.headers["cache-control"]
     assert plain.headers["cache-control"] == "no-cache"
     assert plain.headers["etag"]
+
+
+async def test_the_chart_is_also_a_picture_and_refuses_a_theme_it_does_not_have(trader: httpx.AsyncClient) -> None:
+    picture = await trader.get("/symbols/MSFT/chart.png?theme=light")
+    refused = await trader.get("/symbols/MSFT/chart.png?theme=pink")
+    unknown = await trader.get("/symbols/NOPE/chart.png")
+
+    assert picture.headers["content-type"] == "image/png"
+    assert picture.content.startswith(b"\x89PNG")
+    assert (refused.status_code, unknown.status_code) == (422, 404)
+    assert "use dark or light" in refused.text

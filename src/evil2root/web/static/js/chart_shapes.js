@@ -1,6 +1,6 @@
 // Chart patterns through their very points, and levels by strength, over a symbol's bars.
 import { LineStyle, at, color, json } from "./chart_base.js";
-import { Label, Path } from "./primitives.js";
+import { Labels, Path } from "./primitives.js";
 
 const PATTERNS_MAX = 6; // the newest: more would cover the bars
 const LEVELS_MAX = 6; // the strongest
@@ -21,7 +21,7 @@ export async function refreshShapes(el, data) {
 
 const words = (kind) => kind.replaceAll("_", " ");
 
-export function drawPatterns(series, data) {
+export function drawPatterns(series, data, board) {
   for (const pattern of data.shapes.patterns) {
     const points = pattern.points.map((p) => [at(p.time, data.daily), p.price]);
     const end = at(pattern.confirmed_at, data.daily);
@@ -29,20 +29,46 @@ export function drawPatterns(series, data) {
     series.attachPrimitive(new Path({
       points, style: color("accent", 0.9), dots: color(token),
       guide: [points.at(-1), [data.bars.findLast((b) => b.time <= end)?.time ?? points.at(-1)[0], pattern.breakout]],
-      text: `${words(pattern.kind)} ${pattern.direction === "up" ? "↑" : "↓"}`, color: color("text-2"), ground: color("surface", 0.8),
+      text: `${words(pattern.kind)} ${pattern.direction === "up" ? "↑" : "↓"}`, color: color("text-2"), ground: color("surface", 0.8), board,
     }));
   }
 }
 
 /** The stronger a level, the more solid its line. */
-export function drawLevels(series, data) {
+export function drawLevels(series, data, narrow) {
   for (const level of data.shapes.levels) {
-    const token = level.role === "support" ? "gain" : "loss";
     series.createPriceLine({
-      price: level.price, color: color(token, 0.25 + 0.6 * level.strength), lineWidth: 1,
+      price: level.price, color: color(tokenOf(level), 0.25 + 0.6 * level.strength), lineWidth: 1,
       lineStyle: LineStyle.SparseDotted, axisLabelVisible: false, title: "",
     });
-    const touched = level.touches ? `, ${level.touches} touches` : "";
-    series.attachPrimitive(new Label(level.price, `${level.role}${touched}`, color(token), color("surface", 0.8)));
   }
+  if (narrow || !data.bars.length) return;
+  const items = data.shapes.levels.map((level) => ({ price: level.price, text: levelWords(level), style: color(tokenOf(level)) }));
+  series.attachPrimitive(new Labels(items, data.bars.at(-1).time, color("surface", 0.8)));
+}
+
+const tokenOf = (level) => (level.role === "support" ? "gain" : "loss");
+const levelWords = (level) => level.role + (level.touches ? `, ${level.touches} ${level.touches === 1 ? "touch" : "touches"}` : "");
+
+/** The same as rows of the table, for those who cannot see a chart. */
+export function tellShapes(data) {
+  const f = (v) => v.toFixed(data.precision);
+  fill("levels", data.shapes.levels.map((l) => [l.role, f(l.price), l.touches, l.strength.toFixed(2)]));
+  fill("patterns", data.shapes.patterns.map((p) => [words(p.kind), p.direction, p.confirmed_at.slice(0, 10), f(p.breakout), f(p.target), f(p.invalidation)]));
+}
+
+function fill(name, rows) {
+  const body = document.querySelector(`[data-rows="${name}"]`);
+  if (!body) return;
+  body.replaceChildren(...rows.map((cells) => {
+    const row = document.createElement("tr");
+    row.append(...cells.map((value, i) => {
+      const cell = document.createElement(i ? "td" : "th");
+      if (!i) cell.scope = "row";
+      if (i && /^[0-9.]+$/.test(value)) cell.className = "num";
+      cell.textContent = value;
+      return cell;
+    }));
+    return row;
+  }));
 }

@@ -1,14 +1,14 @@
 // A symbol's bars with what the bot computes from them, and where it traded.
-import { Band } from "./primitives.js";
-import { drawLevels, drawPatterns, loadShapes, refreshShapes } from "./chart_shapes.js";
+import { Band, Results } from "./primitives.js";
+import { drawLevels, drawPatterns, loadShapes, refreshShapes, tellShapes } from "./chart_shapes.js";
 import {
   HistogramSeries, LineSeries, LineStyle, at, base, candles, color, createChart, createSeriesMarkers, json, lastPrice,
   levelLine, quiet,
 } from "./chart_base.js";
 
 const NARROW = 560;
-const LABELS_MAX = 40; // more results than that would cover each other
 const SEEN = { wide: 110, narrow: 46 };
+const ROOM = 22; // bars of room beside the newest one, for the names of levels
 
 const pressed = (key) => document.querySelector(`[data-layer="${key}"]`)?.getAttribute("aria-pressed") === "true";
 const toBar = (b, daily) => ({ time: at(b.opened_at, daily), open: b.open, high: b.high, low: b.low, close: b.close, volume: b.volume });
@@ -70,7 +70,7 @@ function bands(line, data, grow) {
   });
 }
 
-function marks(price, data, narrow) {
+function marks(price, data, narrow, board = new Map()) {
   const p = data.position;
   if (p) {
     if (p.target !== null) levelLine(price, p.target, "gain", narrow ? "" : "target");
@@ -80,9 +80,16 @@ function marks(price, data, narrow) {
   const shown = new Set(data.bars.map((b) => b.time));
   const made = data.trades.map((t) => ({
     time: at(t.at, data.daily), position: t.side === "buy" ? "belowBar" : "aboveBar", shape: t.side === "buy" ? "arrowUp" : "arrowDown",
-    color: color(t.tone === "up" ? "gain" : t.tone === "down" ? "loss" : "text"), text: narrow || data.trades.length > LABELS_MAX ? "" : t.text, size: 1,
+    color: color(t.tone === "up" ? "gain" : t.tone === "down" ? "loss" : "text"), text: "", said: t.text, size: 1,
   })).filter((m) => shown.has(m.time)).sort((a, b) => (a.time < b.time ? -1 : 1));
   createSeriesMarkers(price, made);
+  if (narrow) return;
+  const bars = new Map(data.bars.map((b) => [b.time, b]));
+  const results = made.filter((m) => m.said).map((m) => {
+    const above = m.position === "aboveBar";
+    return { time: m.time, price: bars.get(m.time)[above ? "high" : "low"], above, text: m.said, style: m.color };
+  });
+  price.attachPrimitive(new Results(results, color("surface", 0.8), board));
 }
 
 function oscillators(chart, line, data, grow) {
@@ -120,13 +127,15 @@ export function draw(el, data) {
   const price = candles(chart, data.bars, data.precision);
   price.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: data.hasVolume ? 0.14 : 0.06 } });
   let tag = data.bars.length ? lastPrice(price, data.bars.at(-1).close) : null;
-  if (pressed("levels")) drawLevels(price, data);
-  if (pressed("patterns")) drawPatterns(price, data);
-  if (pressed("trades")) marks(price, data, narrow);
+  if (pressed("levels")) drawLevels(price, data, narrow);
+  tellShapes(data);
+  const board = new Map(); // where names stand already
+  if (pressed("patterns")) drawPatterns(price, data, board);
+  if (pressed("trades")) marks(price, data, narrow, board);
   oscillators(chart, line, data, grow);
   chart.panes().forEach((p, i) => p.setStretchFactor(i === 0 ? 5.6 : 1));
   const count = data.bars.length;
-  chart.timeScale().setVisibleLogicalRange({ from: count - (narrow ? SEEN.narrow : SEEN.wide), to: count + (narrow ? 0 : 1) });
+  chart.timeScale().setVisibleLogicalRange({ from: count - (narrow ? SEEN.narrow : SEEN.wide), to: count + (narrow ? 0 : pressed("levels") ? ROOM : 1) });
 
   const show = readout(data, narrow);
   const byTime = new Map(data.bars.map((b) => [b.time, b]));
