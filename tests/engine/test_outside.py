@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -237,6 +237,27 @@ async def test_not_founds_too_soon_or_too_near_each_other_end_no_doubt(
 
     assert OrderState.NOT_PLACED not in {o.state for o in books.orders.values()}
     assert [o.state for o in books.orders.values()].count(OrderState.UNKNOWN) == 1
+
+
+async def test_a_not_found_of_an_earlier_start_counts_when_every_start_is_short() -> None:
+    frames, books, venue = told(14), Books(), a_venue()
+    venue.faults.append(Fault.DROP_BEFORE)
+    first = an_engine_outside(rules(), frames, books, venue, start=start_of(frames), quarantine_s=60.0)
+    await until(first, lambda: any(o.not_found_at is not None for o in books.orders.values()))
+    (lost,) = [o for o in books.orders.values() if o.state is OrderState.UNKNOWN]
+    assert lost.not_found_at is not None
+    ago = timedelta(minutes=2)  # the machine was off for as long
+    books.orders[lost.client_order_id] = replace(
+        lost, updated_at=lost.updated_at - ago, not_found_at=lost.not_found_at - ago
+    )
+    asked = venue.not_founds
+
+    again = an_engine_outside(rules(), frames, books, venue, start=start_of(frames), quarantine_s=60.0)
+    await until(again, lambda: books.orders[lost.client_order_id].state is OrderState.NOT_PLACED)
+
+    assert venue.not_founds == asked + 1
+    assert books.orders[lost.client_order_id].not_found_at is None
+    assert venue.submits.count(lost.client_order_id) == 1
 
 
 async def test_a_venue_that_deduplicates_is_sent_the_same_order_again() -> None:

@@ -16,7 +16,7 @@ from evil2root.domain.core.clock import Clock
 from evil2root.domain.execution.broker import Answer, BrokerUnavailable
 from evil2root.domain.execution.remote import RemoteBroker, Repeat, VenueOrder
 from evil2root.domain.kernel import actions as do
-from evil2root.domain.kernel.events import Event, ExternalSeen, FillArrived, OddArrived
+from evil2root.domain.kernel.events import Event, ExternalSeen, FillArrived, NotFound, OddArrived
 from evil2root.domain.kernel.state import State
 from evil2root.domain.risk.gate import approved_before
 from evil2root.engine.couriers import Couriers
@@ -230,7 +230,7 @@ class Watch:
     async def _resolve(self) -> None:
         """End the doubt about orders of unknown outcome, one way or the other."""
         doubtful = [o for o in self._state().orders.values() if o.state is OrderState.UNKNOWN]
-        self._doubts = {o.client_order_id: self._doubts.get(o.client_order_id) or self._new() for o in doubtful}
+        self._doubts = {o.client_order_id: self._doubts.get(o.client_order_id) or self._doubt(o) for o in doubtful}
         for order in doubtful:
             if self._venue.traits.repeat is Repeat.BLIND or self._couriers.busy_with(order.symbol):
                 continue
@@ -258,14 +258,21 @@ class Watch:
         if first is None:
             doubt.first_not_found = now
             log.warning("order.not_found", order=order.client_order_id, symbol=order.symbol)
+            await self._tell([NotFound(client_order_id=order.client_order_id, at=self._wall.now())])
             return
         if now - first >= APART_S and now - doubt.since >= self._quarantine_s:
             why = f"the venue said twice, {now - first:.0f} s apart, that it has no such order"
             log.warning("order.not_placed", order=order.client_order_id, symbol=order.symbol)
             await self._tell([answered(self._say(order, OrderState.NOT_PLACED, why))])
 
-    def _new(self) -> _Doubt:
-        return _Doubt(since=_steady())
+    def _doubt(self, order: Order) -> _Doubt:
+        """Begin to doubt, or go on where the last start was: one that is killed every few seconds must get there too."""
+        first = None if order.not_found_at is None else self._ago(order.not_found_at)
+        return _Doubt(since=self._ago(order.updated_at), first_not_found=first, not_founds=int(first is not None))
+
+    def _ago(self, moment: datetime) -> float:
+        """Say by the steady clock when something was; never later than now, however the machine's clock was set."""
+        return _steady() - max(0.0, (self._wall.now() - moment).total_seconds())
 
     def _ask_again(self) -> None:
         """Repeat cancels and amendments that show no effect: both are harmless when they come twice."""

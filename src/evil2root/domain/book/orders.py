@@ -118,6 +118,8 @@ class Order:
     live_from: datetime | None = None
     """A protective order that must not act on bars opened before this moment."""
     why_state: str = ""
+    not_found_at: datetime | None = None
+    """When the venue first said that it has no such order, since the outcome became unknown; by the machine's clock."""
 
     def __post_init__(self) -> None:
         if self.quantity <= 0:
@@ -156,7 +158,7 @@ class Order:
             msg = f"Order {self.client_order_id} can't go from {self.state} to {to}."
             raise IllegalMove(msg)
         sent_at = at if to is OrderState.SENDING else self.sent_at
-        return replace(self, state=to, updated_at=at, sent_at=sent_at, why_state=why)
+        return replace(self, state=to, updated_at=at, sent_at=sent_at, why_state=why, not_found_at=None)
 
     def after_fill(self, *, quantity: Decimal, price: Decimal, at: datetime) -> "Order":
         """Return the order with one more execution in it; raises `ValueError` on an overfill."""

@@ -7,7 +7,7 @@ from evil2root.domain.decision.verdict import Ruling
 from evil2root.domain.execution.remote import Repeat
 from evil2root.domain.kernel.actions import KeepOrder, KeepPosition, Park
 from evil2root.domain.kernel.entering import order_or_refuse
-from evil2root.domain.kernel.events import OrderAnswered, SessionOpened, VerdictArrived
+from evil2root.domain.kernel.events import NotFound, OrderAnswered, SessionOpened, VerdictArrived
 from evil2root.domain.kernel.freezing import freeze
 from evil2root.domain.kernel.guarding import note_bare
 from evil2root.domain.kernel.leaving import cancel, release
@@ -57,6 +57,16 @@ def restarted(turn: Turn) -> None:
             turn.do(KeepOrder(order=unknown))
         note_bare(turn, order.symbol)
         release(turn, order.symbol)
+
+
+def not_found(turn: Turn, event: NotFound) -> None:
+    """Remember when the venue first did not know an order of unknown outcome."""
+    order = turn.state.orders.get(event.client_order_id)
+    if order is None or order.state is not OrderState.UNKNOWN or order.not_found_at is not None:
+        return
+    doubted = replace(order, not_found_at=event.at)
+    turn.put_order(doubted)
+    turn.do(KeepOrder(order=doubted))
 
 
 def session_opened(turn: Turn, event: SessionOpened) -> None:

@@ -176,6 +176,15 @@ class OutcomeConfirmed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotFound:
+    """The venue said for the first time that it has no such order. Once is no proof; kept, so that a restart counts it."""
+
+    client_order_id: str
+    at: datetime
+    """By the machine's clock, as all that happens at a venue out there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Restarted:
     """The process came back: what nobody will answer any more is settled as a no."""
 
@@ -248,6 +257,7 @@ Event = (
     | DifferenceSettled
     | ThawAsked
     | OutcomeConfirmed
+    | NotFound
     | Restarted
     | HaltAsked
     | ResumeAsked

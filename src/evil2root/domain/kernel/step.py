@@ -18,6 +18,7 @@ from evil2root.domain.kernel.events import (
     ExternalSeen,
     FillArrived,
     HaltAsked,
+    NotFound,
     OddArrived,
     OrderAdopted,
     OrderAnswered,
@@ -58,6 +59,8 @@ def step(  # noqa: C901, PLR0912 - one arm an event
             fills.fill_arrived(turn, event)
         case ChargeArrived():
             fills.charge_arrived(turn, event)
+        case NotFound():
+            answers.not_found(turn, event)
         case Restarted():
             answers.restarted(turn)
         case Deposited():
