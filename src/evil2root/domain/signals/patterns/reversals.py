@@ -8,6 +8,10 @@ from evil2root.domain.signals.patterns.shape import Direction, Line, Shape
 
 EQUAL_FRAC = 0.15
 """Two tops are equal when they differ by at most this share of the pattern's height."""
+DOUBLE_EQUAL_FRAC = 0.12
+"""The two tops of a double have nothing else to show for themselves: they are held to less."""
+ADVANCE_FRAC = 0.75
+"""A double turns a move that was there: it began this share of the pattern's height beyond the neck, at least."""
 SHOULDERS_FRAC = 0.3
 """Shoulders may differ by this share of the head's height over the neckline, the neckline's ends likewise."""
 HEAD_MIN_FRAC = 0.2
@@ -45,8 +49,9 @@ def _double(turns: Sequence[Pivot], *, sign: float) -> Iterator[Shape]:
     height = (first + second) / 2.0 - neck
     misfit = abs(first - second) / height if height > 0.0 else 1.0
     rows = [turn.row for turn in turns[1:]]
-    if misfit <= EQUAL_FRAC and before < neck and _even(*rows):
-        yield _flat(_name("double", sign), turns[1:], sign, neck=neck, height=height, misfit=misfit / EQUAL_FRAC)
+    if misfit <= DOUBLE_EQUAL_FRAC and before <= neck - ADVANCE_FRAC * height and _even(*rows):
+        share = misfit / DOUBLE_EQUAL_FRAC
+        yield _flat(_name("double", sign), turns[1:], sign, neck=neck, height=height, misfit=share)
 
 
 def _triple(turns: Sequence[Pivot], *, sign: float) -> Iterator[Shape]:
