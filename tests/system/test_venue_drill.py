@@ -44,11 +44,11 @@ def venue() -> Iterator[str]:
 
 @pytest.fixture
 def history(tmp_path: Path) -> Path:
-    """Many symbols that trade on the same days, so that orders are always under way."""
+    """Many symbols that trade on the same days, so that orders are always under way: half of them buys, half sales."""
     folder = tmp_path / "history"
     folder.mkdir()
     for number in range(SYMBOLS):
-        bars = market(number, bars=BARS, start=40.0)
+        bars = market(number, bars=BARS, start=40.0)[number % 2 :]
         told = bars.select(pl.col("opened_at").dt.strftime("%Y-%m-%d").alias("time"), "open", "high", "low", "close",
                            "volume")  # fmt: skip
         told.write_csv(folder / f"T{number:02d}_1d.csv")
