@@ -76,3 +76,26 @@ async def test_each_view_has_the_columns_of_the_contract(engine: AsyncEngine, vi
         found = (await connection.execute(text(f"SELECT * FROM {view}"))).keys()  # noqa: S608 - our own names
 
     assert set(CONTRACT[view].split()) <= set(found)
+
+
+async def test_series_that_are_stored_already_get_a_mark_each(blank_database: str) -> None:
+    engine = make_engine(blank_database)
+    bar = (
+        "INSERT INTO bars (symbol, interval, opened_at, closed_at, open, high, low, close, volume, source) SELECT "
+        "s, i, at, at + interval '1 minute', 1, 1, 1, 1, 0, 'a test' FROM unnest(ARRAY['AAPL', 'MSFT', 'Z']) s, "
+        "unnest(ARRAY['1d', '1m']) i, generate_series('2020-01-01Z'::timestamptz, '2020-01-05Z', '1 day') at"
+    )
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
+            await connection.run_sync(run_alembic, target="0011")
+            await connection.execute(text(bar))
+            await connection.run_sync(run_alembic, target="0012")
+            marks = (await connection.execute(text("SELECT symbol, interval, mark FROM bar_series"))).all()
+    finally:
+        await engine.dispose()
+
+    assert sorted((row.symbol, row.interval) for row in marks) == [
+        (symbol, interval) for symbol in ("AAPL", "MSFT", "Z") for interval in ("1d", "1m")
+    ]
+    assert len({row.mark for row in marks}) == 6

@@ -185,7 +185,8 @@ def realised_volatility(close: Floats, *, length: int) -> Floats:
 
     Added from newest to oldest, anew at each row, as `_trailing_mean`.
     """
-    made = np.full_like(close, np.nan)
+    made = np.empty_like(close)
+    made[:length] = np.nan
     if close.size <= length:
         return made
     change = _lagged(simple_return(close, length=1)[1:], length=length)
@@ -209,7 +210,8 @@ def _trailing_mean(values: Floats, *, length: int) -> Floats:
     Slower than a running sum, but one absurd value leaves no trace once it is `length` rows back, and the bits
     of a row do not depend on where the array starts.
     """
-    made = np.full_like(values, np.nan)
+    made = np.empty_like(values)
+    made[: length - 1] = np.nan
     if values.size >= length:
         np.divide(_added_up(_lagged(values, length=length)), length, out=made[length - 1 :])
     return made
