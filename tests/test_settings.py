@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from evil2root.domain.kernel.profiles import options_for
-from evil2root.domain.market.around.family import Role
+from evil2root.domain.market.around.family import US_NEIGHBOURS, Role
 from evil2root.main.announcing import live_words
 from evil2root.main.trading import policy_of
 from evil2root.settings import Settings, SettingsProblem, describe, load, tree
@@ -308,6 +308,8 @@ class TestFeatures:
         assert neighbours.symbols == {Role.INDEX: "SPY", Role.VOLATILITY: "^VIX"}
         assert neighbours.sectors == {"technology": "QQQ", "health care": "XLV"}
         assert any("FEATURES__" in line for line in told.reserved())
+        assert read().features.neighbours() == US_NEIGHBOURS
+        assert read(FEATURES__SECTORS="none").features.neighbours().sectors == {}
 
     def test_refuse_a_sector_nobody_knows(self) -> None:
         assert "did you mean energy?" in refusal(FEATURES__SECTORS="enrgy=XLE")

@@ -272,13 +272,15 @@ class FeaturesSettings(Block):
     index: SymbolOrNone = US_NEIGHBOURS.symbols[Role.INDEX]
     volatility: SymbolOrNone = US_NEIGHBOURS.symbols[Role.VOLATILITY]
     rate: SymbolOrNone = US_NEIGHBOURS.symbols[Role.RATE]
-    sectors: Sectors = tuple(US_NEIGHBOURS.sectors.items())
+    sectors: Literal["us"] | Sectors = "us"
+    """`us` is the SPDR funds of the sectors."""
 
     def neighbours(self) -> Neighbours:
         """Name the symbols by role."""
         named = {Role.INDEX: self.index, Role.VOLATILITY: self.volatility, Role.RATE: self.rate}
         symbols = {role: symbol for role, symbol in named.items() if symbol is not None}
-        return Neighbours(symbols=symbols, sectors=dict(self.sectors))
+        sectors = US_NEIGHBOURS.sectors if self.sectors == "us" else dict(self.sectors)
+        return Neighbours(symbols=symbols, sectors=sectors)
 
 
 class LogSettings(Block):

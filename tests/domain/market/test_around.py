@@ -69,14 +69,18 @@ class World:
         )
 
 
-def a_world(rows: int = ROWS, *, shape: str = "walk") -> World:
+def a_world(rows: int = ROWS, *, shape: str = "walk", later: timedelta = timedelta(0)) -> World:
+    """`later`: how long after the symbol's the other series close."""
     quarters = [ORIGIN + DAY * (20 + 63 * i) for i in range(rows // 63 + 2)]
     events = [
         CompanyEvent(kind=kind, at=at + timedelta(hours=shift), known_from=at - 14 * DAY)
         for at in quarters for kind, shift in ((EventKind.EARNINGS, 7), (EventKind.EX_DIVIDEND, 0))
     ]  # fmt: skip
     return World(
-        bars=a_series(rows, shape=shape), series={role: a_series(rows, seed=20 + i) for i, role in enumerate(Role)},
+        bars=a_series(rows, shape=shape),
+        series={
+            role: a_series(rows, seed=20 + i).with_columns(pl.col("closed_at") + later) for i, role in enumerate(Role)
+        },
         others={f"S{seed}": a_series(rows, seed=seed) for seed in (11, 12, 13)}, events=tuple(events),
     )  # fmt: skip
 
@@ -103,8 +107,9 @@ def seen_ahead(world: World, *, cut: int, families: tuple[Family, ...] = FAMILIE
 class TestTheLaw:
     @pytest.mark.parametrize("cut", [1, 25, 75, 280])
     @pytest.mark.parametrize("shape", ["walk", "steps"])
-    def test_none_sees_the_future_of_anything(self, shape: str, cut: int) -> None:
-        assert seen_ahead(a_world(shape=shape), cut=cut) == set()
+    @pytest.mark.parametrize("later", [timedelta(0), timedelta(hours=3)])
+    def test_none_sees_the_future_of_anything(self, shape: str, cut: int, later: timedelta) -> None:
+        assert seen_ahead(a_world(shape=shape, later=later), cut=cut) == set()
 
     def test_catches_a_family_that_looks_at_unannounced_dates_and_one_that_joins_forward(self) -> None:
         def dates(bars: pl.DataFrame, around: Around) -> dict[str, np.ndarray]:
