@@ -111,7 +111,7 @@ class YahooWire:
             if self._session is None:
                 from yfinance import cache  # noqa: PLC0415
 
-                self._folder.mkdir(parents=True, exist_ok=True)
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 yfinance.set_tz_cache_location(str(self._folder))
                 cache._CookieCacheManager._Cookie_cache = cache._CookieCacheDummy()  # noqa: SLF001 - pickles, see above
                 yfinance.config.debug.hide_exceptions = False
