@@ -303,7 +303,7 @@ class FakeDesk:
             phase=Phase.READY, says="", mode="paper", broker="paper", strategy=self.policy.strategy.name,
             simulated=True, now=now, started_at=datetime(2026, 11, 22, 9, 0, tzinfo=UTC), version="0.1.0", carry=carry,
             portfolio=self.state.portfolio, inbox=0, step_ms=3.4,
-            feed=FeedState(source="replay", origin="a seeded walk", last_bar_at=carry.closed_at, finished=False,
+            feed=FeedState(source="replay" if self.status_changes.get("simulated", True) else "folder", origin="a seeded walk", last_bar_at=carry.closed_at, finished=False,
                            speed=1.0, shown=self.book.run.bars, total=total),
         )  # fmt: skip
         return replace(status, **self.status_changes)  # type: ignore[arg-type]

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from evil2root.cli.console import print_json, run, table, when
+from evil2root.cli.books import moment
+from evil2root.cli.console import Failure, print_json, run, table, when
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Step = Annotated[str, typer.Option("--interval", help="Bar length: 1m 5m 15m 30m 1h 4h 1d.")]
@@ -14,10 +15,43 @@ Step = Annotated[str, typer.Option("--interval", help="Bar length: 1m 5m 15m 30m
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands."""
     data = typer.Typer(no_args_is_help=True, help="Stored bars.", rich_markup_mode=None)
+    data.command("fetch", epilog="Example: evil2root data fetch AAPL MSFT --interval 1d --start 2020-01-01")(data_fetch)
     data.command("import", epilog="Example: evil2root data import GOOG.csv --symbol GOOG --interval 1d")(data_import)
     data.command("export", epilog="Example: evil2root data export GOOG --interval 1d -o GOOG.parquet")(data_export)
     data.command("check", epilog="Example: evil2root data check AAPL --json")(data_check)
     app.add_typer(data, name="data")
+
+
+def data_fetch(  # noqa: PLR0913 - a stretch of several series, and how it is told
+    symbols: Annotated[list[str], typer.Argument(help="As AAPL, BTC-USD or EURUSD=X.")],
+    interval: Step,
+    start: Annotated[str, typer.Option(help="First moment, like 2020-01-01 or 2020-01-01T14:30:00Z.")],
+    end: Annotated[str | None, typer.Option(help="The moment behind the last; by default now.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Ask for stored bars too, to hear restatements.")] = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Fetch what is not stored yet from EVIL2ROOT_MARKET_DATA; broken off, it goes on where it was."""
+    from evil2root.cli.fetching import shown  # noqa: PLC0415
+    from evil2root.main.fetching import fetch  # noqa: PLC0415
+
+    begin = moment(start, option="--start")
+    until = None if end is None else moment(end, option="--end")
+    with shown(quiet=as_json) as tell:
+        found = run(fetch(symbols, step=interval, start=begin, end=until, again=again, tell=tell))
+    if as_json:
+        print_json([
+            {"symbol": one.symbol, "interval": interval, "new": one.new, "told": one.told, "set_aside": one.set_aside,
+             "windows": one.windows, "done": one.done, "stored_before": one.stored, "problem": one.problem or None}
+            for one in found
+        ])  # fmt: skip
+    else:
+        for one in found:
+            aside = f", {one.set_aside:,} rows set aside (`evil2root data check {one.symbol}`)" if one.set_aside else ""
+            typer.echo(f"{one.symbol} {interval}: {one.new:,} new bars{aside}.")
+    problems = [f"{one.symbol}: {one.problem}" for one in found if one.problem]
+    if problems:
+        text = f"{'; '.join(problems)}. What was fetched is kept: run it again to go on."
+        raise Failure(text)
 
 
 def data_import(

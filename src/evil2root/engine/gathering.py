@@ -1,7 +1,7 @@
 """From a question to stored bars: ask, clean, keep. The same for the live feed and for a fetch by hand."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import polars as pl
@@ -12,6 +12,9 @@ from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.cleaning import Cleaned, Known, clean
 from evil2root.domain.market.cleaning.values import CONTEXT_BARS
 from evil2root.domain.market.sources import Heard
+
+SLACK = timedelta(days=2)
+"""How far behind the end of a question an answer may still overlap stored bars, by their closes."""
 
 
 class Teller(Protocol):
@@ -62,7 +65,7 @@ class Gatherer:
         symbol = instrument.symbol
         heard = await self._teller.heard(symbol, interval, start=start, end=end)
         before = await self.shelf.stored(symbol, interval, until=start, limit=CONTEXT_BARS)
-        overlapped = await self.shelf.stored(symbol, interval, start=start)
+        overlapped = await self.shelf.stored(symbol, interval, start=start, until=end + SLACK)
         stored = pl.concat([before, overlapped]).unique("opened_at").sort("opened_at")
         known = Known(stored=stored, peers=heard.peers, has_volume=instrument.has_volume)
         cleaned = clean(heard.answer, self._calendars.sessions(instrument), known)

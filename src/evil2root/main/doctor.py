@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from evil2root.adapters.market_data.replay import load_histories
 from evil2root.adapters.postgres import migrate
@@ -13,22 +12,14 @@ from evil2root.main.caching import looked_at
 from evil2root.main.database import open_database
 from evil2root.main.failure import Failure
 from evil2root.main.failures import translated
+from evil2root.main.feeds import is_replay
+from evil2root.main.finding import Finding
+from evil2root.main.looking import providers
 from evil2root.main.venues import account_of
 from evil2root.settings import Settings, load
 
 DISK_FREE_MIN = 500 * 2**20
 """Bytes. PostgreSQL stops at none, and stops badly."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """How one part is."""
-
-    part: str
-    state: str
-    """`ok`, `!` (works, with a reserve) or `x` (trading could not run)."""
-    says: str
-    remedy: str = ""
 
 
 async def examine() -> list[Finding]:
@@ -78,9 +69,10 @@ async def _database(settings: Settings) -> list[Finding]:
 
 
 async def _history(settings: Settings) -> list[Finding]:
-    if settings.market_data != ("replay",):
-        says = f"EVIL2ROOT_MARKET_DATA={','.join(settings.market_data)} is not built yet"
-        return [Finding(part="data", state="x", says=says, remedy="EVIL2ROOT_MARKET_DATA=replay evil2root serve")]
+    if settings.unbuilt():
+        return [Finding(part="data", state="x", says=settings.unbuilt())]
+    if not is_replay(settings):
+        return await providers(settings)
     histories = load_histories(
         path=settings.replay.path, watchlist=settings.watchlist, interval=settings.interval, now=SystemClock().now()
     )

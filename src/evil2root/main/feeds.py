@@ -34,6 +34,8 @@ CATCH_UP_BARS, CATCH_UP_DAYS = 1_000, timedelta(days=30)
 
 SIMULATED = "simulated"
 
+ELSEWHERE = "set EVIL2ROOT_DATA_DIR (or EVIL2ROOT_DATABASE_URL) to another place"
+
 Say = Callable[[str], None]
 
 
@@ -145,24 +147,28 @@ async def check_kept(settings: Settings, database: AsyncEngine) -> None:
 
     Raises `Failure`.
     """
-    elsewhere = "set EVIL2ROOT_DATA_DIR (or EVIL2ROOT_DATABASE_URL) to another place"
-    invents = settings.market_data == (SIMULATED,)
-    for symbol, source in (await PostgresBars(database).newest_sources(watched(settings), settings.interval)).items():
-        if (source == SIMULATED) != invents:
-            kind = ("real", "invented") if invents else ("invented", "real")
-            text = (
-                f"The stored {settings.interval} bars of {symbol} come from {source[:60]}: {kind[0]} prices are not gone "
-                f"on with by {kind[1]} ones. To trade on {','.join(settings.market_data)}, {elsewhere}."
-            )
-            raise Failure(text)
+    await check_unmixed(settings, database, watched(settings), settings.interval)
     carry = await PostgresReads(database, account=account_of(settings)).carry()
     until = None if carry is None else carry.closed_at
     if until is not None and SystemClock().now() - until > _caught_up(settings.interval):
         text = (
             f"The account {account_of(settings)} was worked through until {until.date()}, by a replay it seems: nobody "
-            f"trades through all the bars since. To trade on {','.join(settings.market_data)}, {elsewhere}."
+            f"trades through all the bars since. To trade on {','.join(settings.market_data)}, {ELSEWHERE}."
         )
         raise Failure(text)
+
+
+async def check_unmixed(settings: Settings, database: AsyncEngine, symbols: Sequence[str], interval: Interval) -> None:
+    """Refuse to go on with invented bars behind real ones, or the other way round. Raises `Failure`."""
+    invents = settings.market_data == (SIMULATED,)
+    for symbol, source in (await PostgresBars(database).newest_sources(symbols, interval)).items():
+        if (source == SIMULATED) != invents:
+            kind = ("real", "invented") if invents else ("invented", "real")
+            text = (
+                f"The stored {interval} bars of {symbol} come from {source[:60]}: {kind[0]} prices are not gone on with "
+                f"by {kind[1]} ones. To use {','.join(settings.market_data)}, {ELSEWHERE}."
+            )
+            raise Failure(text)
 
 
 def _caught_up(interval: Interval) -> timedelta:

@@ -137,7 +137,7 @@ def provider_of(name: str) -> Provider:
 def lacking(settings: Settings) -> dict[str, str]:
     """Return what the named sources can't work without and have not got, by name."""
     said = {name: provider_of(name).lacks(settings) for name in settings.market_data}
-    return {name: says for name, says in said.items() if says}
+    return {name: f"{PREFIX}MARKET_DATA names {name}. {says}" for name, says in said.items() if says}
 
 
 @asynccontextmanager
@@ -148,18 +148,29 @@ async def opened_sources(settings: Settings, *, clock: Clock, calendars: Calenda
     """
     lacks = lacking(settings)
     if lacks:
-        raise SettingsProblem("\n".join(f"{PREFIX}MARKET_DATA names {name}. {says}" for name, says in lacks.items()))
+        raise SettingsProblem("\n".join(lacks.values()))
     async with AsyncExitStack() as stack:
         sources = []
         for name in settings.market_data:
-            place = Place(settings=settings, clock=clock, calendars=calendars, name=name,
-                          exchange=name.partition(":")[2])  # fmt: skip
-            try:
-                source = provider_of(name).make(place)
-            except ModuleNotFoundError as missing:
-                msg = f"{PREFIX}MARKET_DATA names {name}, which needs the package {missing.name}: ./evil2root setup --with {name.split(':')[0]}"
-                raise SettingsProblem(msg) from missing
+            source = made(settings, name, clock=clock, calendars=calendars)
             stack.push_async_callback(source.close)
             sources.append(source)
         manners = {name: provider_of(name).manners for name in settings.market_data}
-        yield FailOver(sources, clock=clock, plan=Plan(manners=manners))
+        voices = min(settings.market_data_voices, len(sources))
+        yield FailOver(sources, clock=clock, plan=Plan(manners=manners, voices=voices))
+
+
+def made(settings: Settings, name: str, *, clock: Clock, calendars: Calendars) -> OpenSource:
+    """Make one source. Raises `SettingsProblem` when it lacks a setting or a package."""
+    lacks = lacking(settings).get(name)
+    if lacks is not None:
+        raise SettingsProblem(lacks)
+    place = Place(settings=settings, clock=clock, calendars=calendars, name=name, exchange=name.partition(":")[2])
+    try:
+        return provider_of(name).make(place)
+    except ModuleNotFoundError as missing:
+        msg = (
+            f"{PREFIX}MARKET_DATA names {name}, which needs the package {missing.name}: "
+            f"./evil2root setup --with {name.split(':', 1)[0]}"
+        )
+        raise SettingsProblem(msg) from missing

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, PrivateAttr, SecretStr, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from evil2root.domain.core.timeframe import Interval
@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     """Pairs that are watched for the exchange rates they tell, and not traded."""
     interval: BarInterval = Interval.D1
     market_data: Providers = ("yfinance",)
+    market_data_voices: Annotated[int, Field(ge=1, le=3)] = 2
+    """How many of the sources each question goes to, as far as they are there: 2 holds one's closes against another's."""
     compute: Compute = "local"
     replay: blocks.ReplaySettings = blocks.ReplaySettings()
     folder: blocks.FolderSettings = blocks.FolderSettings()

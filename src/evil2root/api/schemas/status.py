@@ -19,6 +19,26 @@ class BreakerOut(Out):
     at: Moment | None
 
 
+class MissingOut(Out):
+    """A symbol whose newest bar could not be had: it is not traded until it is there."""
+
+    symbol: str
+    why: str
+
+
+class ProviderOut(Out):
+    """Who is asked for bars, and how that goes."""
+
+    name: str
+    requests_a_minute: int
+    requests_left: int
+    left_alone_until: Moment | None
+    """It failed too often, or asked to be left alone; null when it may be asked."""
+    answered_at: Moment | None
+    says: str
+    """Why its last question failed; empty when it did not."""
+
+
 class FeedOut(Out):
     """Where the market data is."""
 
@@ -31,6 +51,11 @@ class FeedOut(Out):
     speed: float | None
     shown: int
     total: int | None
+    badge: str
+    """`REPLAY` or `SIMULATED` where prices are none of today's market, else empty."""
+    missing: list[MissingOut]
+    providers: list[ProviderOut]
+    """In the order they are asked; empty for a replay."""
 
     @classmethod
     def of(cls, feed: FeedState, status: Status) -> Self:
@@ -38,7 +63,9 @@ class FeedOut(Out):
         age = None if feed.last_bar_at is None else (status.now - feed.last_bar_at).total_seconds()
         return cls(
             source=feed.source, origin=feed.origin, last_bar_at=feed.last_bar_at, age_s=age, finished=feed.finished,
-            speed=feed.speed, shown=feed.shown, total=feed.total,
+            speed=feed.speed, shown=feed.shown, total=feed.total, badge=feed.badge,
+            missing=[MissingOut(symbol=symbol, why=why) for symbol, why in feed.missing],
+            providers=[ProviderOut.model_validate(one) for one in feed.providers],
         )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def _page(request: Request, *, back: str, name: str = "", says: str = "", status
         "name": name,
         "says": says,
         "mode": now.mode if now is not None else "",
-        "simulated": now is not None and now.simulated,
+        "badge": now.feed.badge if now is not None else "",
         "version": now.version if now is not None else "",
     }
     return render.page(request, "pages/login.html", context, status=status)

@@ -131,7 +131,7 @@ def _moved(desk: Desk, position: Position, *, shown_quantity: str, shown_price: 
     if quantity is not None and quantity != position.size:
         return f"The position changed from {quantity} to {position.size} while this form was open. Check it again."
     now = desk.state.portfolio.mark(position)
-    if price and not desk.status().simulated and abs(now / price - 1) > MOVED_MAX:
+    if price and not desk.status().feed.is_replay and abs(now / price - 1) > MOVED_MAX:
         return f"The price moved from {price} to {now} while this form was open. Check it again."
     return ""
 

@@ -290,6 +290,6 @@ def feed_row(row: DecisionRow, place: Place) -> FeedRow:
 def _next_word(status: Status) -> str:
     if status.feed.finished:
         return "The replay has shown its last bar: no more decisions follow."
-    if status.simulated:
+    if status.feed.is_replay:
         return "The first decision follows with the next replayed bar, within seconds."
     return f"The first decision follows when the next bar of {status.feed.source} closes."

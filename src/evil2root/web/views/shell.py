@@ -19,6 +19,15 @@ STALE_AFTER_DAYS = timedelta(days=5)
 """Age of the newest daily bar of a live feed that can't be explained by a weekend and a holiday."""
 
 
+MISSING_SHOWN = 3
+"""Symbols without a bar that a banner names; the page System names all."""
+
+BADGE_TITLES = {
+    "REPLAY": "Prices are recorded history, not today's market",
+    "SIMULATED": "Prices are invented, not those of any market",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NavItem:
     """One place to go."""
@@ -66,7 +75,9 @@ class Shell:
     mode: str
     mode_label: str
     mode_title: str
-    simulated: bool
+    badge: str
+    """What is said of prices that are none of today's market; empty for those that are."""
+    badge_title: str
     state: str
     """`ok`, `warn` or `down`: the dot beside the session."""
     session: str
@@ -113,7 +124,8 @@ def shell(  # noqa: PLR0913 - the parts of the frame
         mode="live" if is_live else "paper",
         mode_label="Live" if is_live else "Paper",
         mode_title="Orders go to a real broker" if is_live else "Orders go to the simulated broker",
-        simulated=status.simulated,
+        badge=status.feed.badge,
+        badge_title=BADGE_TITLES.get(status.feed.badge, ""),
         state=state,
         session=session,
         session_detail=detail,
@@ -173,7 +185,7 @@ def halt_choices(desk: Desk, place: Place) -> tuple[HaltChoice, ...]:
 
 def _clock(status: Status, place: Place) -> str:
     stamp = place.stamp(status.now)
-    if not status.simulated:
+    if not status.feed.is_replay:
         return stamp.text
     there = status.now.astimezone(ZoneInfo(place.zone))
     return f"{there.day} {there:%b %Y, %H:%M}"
@@ -184,7 +196,7 @@ def _session(status: Status, place: Place) -> tuple[str, str, str]:
     feed = status.feed
     if status.phase is not Phase.READY:
         return _phase_words(status.phase), status.says, "warn"
-    if status.simulated:
+    if feed.is_replay:
         shown = place.day(feed.last_bar_at).text if feed.last_bar_at is not None else "not begun"
         if feed.last_bar_at is not None and not shown.endswith(str(feed.last_bar_at.year)):
             shown = f"{shown} {feed.last_bar_at.year}"
@@ -209,7 +221,7 @@ def _phase_words(phase: Phase) -> str:
 
 def is_stale(feed: FeedState, status: Status, interval: Interval) -> bool:
     """Is the newest bar of a live feed older than its interval allows?"""
-    if status.simulated or feed.last_bar_at is None:
+    if feed.is_replay or feed.last_bar_at is None:
         return False
     limit = STALE_AFTER_DAYS if interval is Interval.D1 else STALE_AFTER_BARS * interval.length
     return status.now - feed.last_bar_at > limit
@@ -233,6 +245,12 @@ def _banner(desk: Desk, status: Status, place: Place) -> Banner | None:
         age = f.lasted(status.now - status.feed.last_bar_at)
         text = f"Prices below are those of {place.stamp(status.feed.last_bar_at).text}."
         return Banner(tone="warn", glyph="alert", lead=f"The newest bar is {age} old.", text=text, action="system")
+    if status.feed.missing and status.phase is Phase.READY:
+        names = ", ".join(symbol for symbol, _ in status.feed.missing[:MISSING_SHOWN])
+        more = len(status.feed.missing) - MISSING_SHOWN
+        lead = f"No newest bar of {names}{f' and {more} more' if more > 0 else ''}."
+        text = f"{status.feed.missing[0][1]}. Not traded until it is there."
+        return Banner(tone="warn", glyph="alert", lead=lead, text=text, action="system")
     if status.phase is not Phase.READY:
         text = status.says or "Nothing is traded until this is over."
         return Banner(tone="warn", glyph="alert", lead=f"{_phase_words(status.phase)}.", text=text, action="system")

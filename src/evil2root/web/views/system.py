@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evil2root.domain.risk.breaker import BreakerState
+from evil2root.engine.asking import Standing
 from evil2root.engine.desk import Desk, Phase, Status
 from evil2root.engine.hot import CacheState
 from evil2root.engine.reads import AuditLine, DatabaseHealth
@@ -105,6 +106,7 @@ async def services(desk: Desk) -> tuple[Service, ...]:
         _database(await desk.reads.health()),
         _cache(desk.reads.cache()),
         _engine(status),
+        *(_provider(one, place) for one in status.feed.providers),
         Service(name="Strategy", state="ok", headline=status.strategy,
                 detail=f"{desk.policy.interval} bars, {f.count(len(desk.policy.instruments), 'symbol')}"),
     )  # fmt: skip
@@ -112,7 +114,7 @@ async def services(desk: Desk) -> tuple[Service, ...]:
 
 def _market_data(desk: Desk, status: Status, place: Place) -> Service:
     feed = status.feed
-    if status.simulated:
+    if feed.is_replay:
         share = f"{feed.shown / feed.total:.0%}" if feed.total else f.big(feed.shown)
         of = f" of {feed.total:,}" if feed.total else ""
         return Service(
@@ -122,10 +124,25 @@ def _market_data(desk: Desk, status: Status, place: Place) -> Service:
     if feed.last_bar_at is None:
         return Service(name="Market data", state="warn", headline="no bar yet", detail=feed.source)
     stale = is_stale(feed, status, desk.policy.interval)
+    without = "; ".join(f"{symbol}: {why}" for symbol, why in feed.missing)
     return Service(
-        name="Market data", state="warn" if stale else "ok", headline=place.moment(feed.last_bar_at).text,
-        detail=f"{feed.source}, {f.count(len(desk.policy.instruments), 'symbol')}",
+        name="Market data", state="warn" if stale or without else "ok", headline=place.moment(feed.last_bar_at).text,
+        detail=f"without {without}" if without else f"{feed.source}, {f.count(len(desk.policy.instruments), 'symbol')}",
     )  # fmt: skip
+
+
+def _provider(one: Standing, place: Place) -> Service:
+    """Tell of a source that is asked for bars: does it answer, may it be asked, and how often still?"""
+    budget = f"{one.requests_left} of {one.requests_a_minute} requests a minute left"
+    name = f"Source {one.name}"
+    if one.left_alone_until is not None:
+        until = place.stamp(one.left_alone_until).text
+        return Service(name=name, state="down", headline=f"left alone until {until}", detail=one.says or budget)
+    if one.says:
+        return Service(name=name, state="warn", headline="failed last time", detail=one.says)
+    if one.answered_at is None:
+        return Service(name=name, state="ok", headline="not asked yet", detail=budget)
+    return Service(name=name, state="ok", headline=f"answered {place.stamp(one.answered_at).text}", detail=budget)
 
 
 def _validation(desk: Desk) -> Service:
