@@ -170,3 +170,47 @@ class TestConfirming:
 
         assert (heard.answer.source, heard.peers) == ("first", ())
         assert heard.silent == (("second", "the line is dead"),)
+
+
+class TestStanding:
+    async def test_tells_of_each_source_whether_it_answers_and_what_is_left_of_its_budget(self) -> None:
+        first, second = FakeSource("first", problems=[AWAY] * 2), FakeSource("second")
+        made = over(first, second, FakeSource("third"))
+
+        await hear(made)
+
+        one, two, three = made.standing
+        assert (one.says, one.answered_at, one.requests_left) == ("the line is dead", None, 58)
+        assert (two.says, two.answered_at is not None, two.requests_left) == ("", True, 59)
+        assert (three.says, three.answered_at, three.requests_left) == ("", None, 60)
+
+    async def test_tells_until_when_a_source_is_left_alone_and_why(self) -> None:
+        clock = SteppedClock()
+        made = over(FakeSource("first", problems=[AWAY] * 9), clock=clock, manners=Manners(failures_max=2))
+
+        with pytest.raises(BarsUnavailable):
+            await hear(made)
+
+        (one,) = made.standing
+        assert one.left_alone_until is not None
+        assert one.left_alone_until > clock.now()
+        assert one.says == "the line is dead"
+
+    async def test_asked_too_often_is_told_apart_with_the_shortest_wait(self) -> None:
+        made = over(
+            FakeSource("first", problems=[AskedTooOften("slowly", retry_after_s=90.0)]),
+            FakeSource("second", problems=[AskedTooOften("slowly", retry_after_s=40.0)]),
+            FakeSource("third", problems=[NotCovered("no SPY")]),
+        )
+
+        with pytest.raises(AskedTooOften) as caught:
+            await hear(made)
+        assert caught.value.retry_after_s == 40.0
+
+    async def test_a_spent_budget_says_when_the_next_question_may_come(self) -> None:
+        made = over(FakeSource("only"), manners=Manners(requests_a_minute=1))
+        await hear(made)
+
+        with pytest.raises(AskedTooOften, match="requests a minute are spent") as caught:
+            await hear(made)
+        assert caught.value.retry_after_s == 60.0

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from structlog.testing import capture_logs
 
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.sources import BarGroup
 from evil2root.engine.gathering import Gatherer
-from evil2root.engine.polling import PolledFeed
+from evil2root.engine.polling import Patience, PolledFeed
 from tests.fakes.sources import SteppedClock
 from tests.fakes.telling import ComputedCalendars, Market, MemoryShelf
 
@@ -135,3 +136,38 @@ async def test_a_moment_nobody_ever_tells_is_passed_over_and_reported() -> None:
     assert group.closed_at == NOON + 2 * HOUR
     missing = {(line["symbol"], line["closed_at"]) for line in lines if line["event"] == "feed.bar_missing"}
     assert missing == {(symbol, NOON + HOUR) for symbol in BOTH}
+
+
+async def test_during_an_outage_of_everything_every_symbol_is_named_with_its_reason() -> None:
+    world = World()
+    world.market.away = set(BOTH)
+    feed, sleep = world.feed(), world.clock.sleep
+
+    class EnoughError(Exception):
+        pass
+
+    async def sleep_for_an_hour(seconds: float) -> None:
+        await sleep(seconds)
+        if world.clock.now() > NOON + timedelta(hours=1, minutes=30):
+            raise EnoughError
+
+    feed._sleep = sleep_for_an_hour
+    with pytest.raises(EnoughError):
+        await anext(feed.groups(None))
+
+    assert feed.missing == {"BTC-USD": "No source has BTC-USD.", "ETH-USD": "No source has ETH-USD."}
+
+
+async def test_the_newest_close_that_should_be_told_is_the_calendars_with_patience() -> None:
+    world = World(NOON + HOUR + timedelta(minutes=2))
+    feed = world.feed()
+
+    before = feed.overdue_since()
+    world.clock.pass_by(10)
+
+    assert (before, feed.overdue_since()) == (NOON, NOON + HOUR)
+
+
+def test_patience_is_shorter_where_bars_are() -> None:
+    assert Patience.of(Interval.D1) == Patience()
+    assert Patience.of(Interval.M1).after_close + Patience.of(Interval.M1).most < timedelta(seconds=30)

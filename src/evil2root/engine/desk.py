@@ -46,6 +46,8 @@ class FeedState:
     """Bars shown so far and in all; none for a live feed."""
     missing: tuple[tuple[str, str], ...] = ()
     """Symbols whose newest bar could not be had, and why: they are not traded until it is there."""
+    due: datetime | None = None
+    """The newest close the calendars say should have been told by now; none for a replay."""
     providers: tuple[Standing, ...] = ()
     """Who is asked for bars, in order; empty for a replay, which asks nobody."""
 

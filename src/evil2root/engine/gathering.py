@@ -17,6 +17,11 @@ SLACK = timedelta(days=2)
 """How far behind the end of a question an answer may still overlap stored bars, by their closes."""
 
 
+OVERLAP_BARS, OVERLAP_MOST = 8, timedelta(days=7)
+"""Stored bars before a question that are asked for again, if they are not older: an answer that joins what is stored is
+known to be the same series, and a jump that was set aside is believed once the bars after it stay there."""
+
+
 class Teller(Protocol):
     """Asks sources; `FailOver` does. Raises `BarsUnavailable` when none has the symbol."""
 
@@ -45,7 +50,7 @@ class Gathered:
     new: int
     """Bars that were not stored before."""
     told: int
-    """Bars that were believed."""
+    """Bars that were believed, those among them that were asked for again."""
     set_aside: int
     silent: tuple[tuple[str, str], ...]
     """Sources that gave no answer, and why."""
@@ -63,8 +68,10 @@ class Gatherer:
         Raises `BarsUnavailable` when no source answers or the store is away: nothing is kept then.
         """
         symbol = instrument.symbol
-        heard = await self._teller.heard(symbol, interval, start=start, end=end)
         before = await self.shelf.stored(symbol, interval, until=start, limit=CONTEXT_BARS)
+        joins = before.filter(pl.col("opened_at") >= start - OVERLAP_MOST)["opened_at"].tail(OVERLAP_BARS)
+        asked_from = joins[0] if len(joins) else start
+        heard = await self._teller.heard(symbol, interval, start=asked_from, end=end)
         overlapped = await self.shelf.stored(symbol, interval, start=start, until=end + SLACK)
         stored = pl.concat([before, overlapped]).unique("opened_at").sort("opened_at")
         known = Known(stored=stored, peers=heard.peers, has_volume=instrument.has_volume)

@@ -106,6 +106,12 @@ class PolledFeed:
             if self._due(cursor, now - self._patience.after_close):
                 await self._sleep(self._patience.again.total_seconds())
 
+    def overdue_since(self) -> datetime | None:
+        """Return the newest close that should have been told by now, patience included; none where no table reaches."""
+        at = self._clock.now() - self._patience.after_close - self._patience.most
+        sessions = {(made := self._calendars.sessions(one)).name: made for one in self._watched.values()}
+        return max((c for s in sessions.values() if (c := s.last_close(self._interval, at=at))), default=None)
+
     def _due(self, cursor: datetime, until: datetime) -> dict[datetime, list[str]]:
         """Return the closes in `(cursor, until]`, oldest first, each with the symbols that have one, in their order."""
         found: dict[datetime, list[str]] = {}

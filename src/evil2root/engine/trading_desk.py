@@ -79,6 +79,8 @@ class Facts:
     """Counts the bars of the feed that closed at or before a time."""
     missing: Callable[[], Mapping[str, str]] = dict
     """Symbols without their newest bar, and why."""
+    due: Callable[[], datetime | None] = lambda: None
+    """The newest close that should have been told by now."""
     providers: Callable[[], tuple[Standing, ...]] = tuple
     """How those who are asked for bars are doing."""
 
@@ -139,7 +141,7 @@ class TradingDesk:
             feed=FeedState(
                 source=facts.feed_source, origin=facts.feed_origin, last_bar_at=carry.closed_at,
                 finished=engine.finished, speed=facts.feed_speed, shown=facts.shown(carry.closed_at),
-                total=facts.feed_total, missing=tuple(facts.missing().items()), providers=facts.providers(),
+                total=facts.feed_total, missing=tuple(facts.missing().items()), providers=facts.providers(), due=facts.due(),
             ),
         )  # fmt: skip
 

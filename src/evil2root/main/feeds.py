@@ -62,6 +62,7 @@ class Market:
     shown: Callable[[datetime | None], int] | None = None
     """Counts bars told until a time; none where nobody knows how many there are to come."""
     missing: Callable[[], Mapping[str, str]] = dict
+    due: Callable[[], datetime | None] = lambda: None
     providers: Callable[[], tuple[Standing, ...]] = tuple
 
 
@@ -117,7 +118,7 @@ def present(settings: Settings, database: AsyncEngine, sources: FailOver, calend
         # The account's clock is that of the bars it was told: one set of rules for paper, replay and backtest.
         clock=EventClock(), present=clock, source=",".join(settings.market_data),
         origin=f"invented prices, seed {settings.simulated.seed}" if is_invented else "", simulated=is_invented,
-        missing=lambda: feed.missing, providers=lambda: sources.standing,
+        missing=lambda: feed.missing, due=feed.overdue_since, providers=lambda: sources.standing,
     )  # fmt: skip
 
 

@@ -123,7 +123,7 @@ def wire(
     facts = Facts(
         mode=settings.mode, broker=settings.broker, simulated=market.simulated, started_at=machine.now(),
         version=__version__, feed_source=market.source, feed_origin=market.origin, feed_speed=market.speed,
-        feed_total=market.total, shown=market.shown or (lambda _: engine.shown), missing=market.missing,
+        feed_total=market.total, shown=market.shown or (lambda _: engine.shown), missing=market.missing, due=market.due,
         providers=market.providers,
     )  # fmt: skip
     desk = TradingDesk(

@@ -220,9 +220,11 @@ def _phase_words(phase: Phase) -> str:
 
 
 def is_stale(feed: FeedState, status: Status, interval: Interval) -> bool:
-    """Is the newest bar of a live feed older than its interval allows?"""
+    """Is the newest bar of a live feed older than the calendars, or without them its interval, allow?"""
     if feed.is_replay or feed.last_bar_at is None:
         return False
+    if feed.due is not None:
+        return feed.last_bar_at < feed.due
     limit = STALE_AFTER_DAYS if interval is Interval.D1 else STALE_AFTER_BARS * interval.length
     return status.now - feed.last_bar_at > limit
 

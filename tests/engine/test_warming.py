@@ -1,0 +1,99 @@
+"""History before the first bar: what is missing is asked for, and nobody waits for ever."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from evil2root.domain.core.instrument import instrument_for
+from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.bars import AskedTooOften
+from evil2root.domain.market.sessions import round_the_clock
+from evil2root.domain.market.sources import Heard
+from evil2root.engine.gathering import Gatherer
+from evil2root.engine.warming import WARM_UP_BARS, newest, warm_up
+from tests.fakes.sources import SteppedClock
+from tests.fakes.telling import ComputedCalendars, Market, MemoryShelf
+
+NOON = datetime(2026, 1, 5, 12, 20, tzinfo=UTC)
+COINS = [instrument_for(symbol) for symbol in ("BTC-USD", "ETH-USD")]
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock, self.shelf, self.said = SteppedClock(NOON), MemoryShelf(), list[str]()
+        self.market = Market(self.clock)
+        self.asked: list[str] = []
+        self.too_often: list[float | None] = []
+
+    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Heard:
+        self.asked.append(symbol)
+        if self.too_often:
+            msg = "The budget is spent."
+            raise AskedTooOften(msg, retry_after_s=self.too_often.pop(0))
+        return await self.market.heard(symbol, interval, start=start, end=end)
+
+    async def warm(self) -> dict[str, str]:
+        calendars = ComputedCalendars()
+        return await warm_up(
+            COINS, Interval.H1, gatherer=Gatherer(teller=self, calendars=calendars, shelf=self.shelf),
+            calendars=calendars, clock=self.clock, say=self.said.append, sleep=self.clock.sleep,
+        )  # fmt: skip
+
+    async def stored(self, symbol: str) -> pl.DataFrame:
+        return await self.shelf.stored(symbol, Interval.H1)
+
+
+async def test_every_symbol_gets_its_last_bars_that_are_over() -> None:
+    world = World()
+
+    without = await world.warm()
+
+    assert without == {}
+    for coin in COINS:
+        stored = await world.stored(coin.symbol)
+        assert (stored.height, stored["closed_at"].max()) == (WARM_UP_BARS, datetime(2026, 1, 5, 12, tzinfo=UTC))
+    assert world.said[-1] == "Gathering history: 2 of 2 symbols."
+
+
+async def test_what_is_there_already_is_not_asked_for_again() -> None:
+    world = World()
+    await world.warm()
+    world.asked.clear()
+
+    await world.warm()
+
+    assert world.asked == []
+
+
+async def test_a_symbol_nobody_has_is_named_and_the_others_are_gathered() -> None:
+    world = World()
+    world.market.away = {"BTC-USD"}
+
+    without = await world.warm()
+
+    assert without == {"BTC-USD": "No source has BTC-USD."}
+    assert (await world.stored("ETH-USD")).height == WARM_UP_BARS
+
+
+async def test_a_budget_that_is_spent_is_waited_for() -> None:
+    world = World()
+    world.too_often = [7.0, 9.0]
+
+    assert await world.warm() == {}
+    assert world.clock.slept_s == [7.0, 9.0]
+
+
+async def test_a_source_that_wants_to_be_left_alone_for_long_is_not_waited_for() -> None:
+    world = World()
+    world.too_often = [3_600.0, None]
+
+    assert await world.warm() == {"BTC-USD": "The budget is spent.", "ETH-USD": "The budget is spent."}
+    assert world.clock.slept_s == []
+
+
+def test_a_young_market_has_fewer_bars() -> None:
+    young = round_the_clock(datetime(2026, 1, 1, tzinfo=UTC).date())
+
+    assert len(newest(young, Interval.D1, bars=10, until=NOON)) == 4
+    assert newest(young, Interval.D1, bars=2, until=NOON)[-1] == datetime(2026, 1, 4, tzinfo=UTC)
+    assert newest(young, Interval.D1, bars=2, until=NOON - timedelta(days=30)) == []
