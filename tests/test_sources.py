@@ -1,11 +1,20 @@
 """The table of market-data providers, and what it makes of the settings."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.calendars.exchange import ExchangeCalendars
+from evil2root.adapters.market_data.packaged import packaged
+from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.system_clock import SystemClock
+from evil2root.domain.core.timeframe import Interval
+from evil2root.main.failure import Failure
+from evil2root.main.feeds import check_kept, watched
+from evil2root.main.looking import providers
 from evil2root.main.sources import PROVIDERS, opened_sources
 from evil2root.settings import Settings, SettingsProblem, load
 from evil2root.settings.tree import LIVE_SOURCES, UNREAL_SOURCES
@@ -29,3 +38,56 @@ class TestTheTable:
         with pytest.raises(SettingsProblem, match=r"MARKET_DATA names folder\. EVIL2ROOT_FOLDER__PATH is not set"):
             async with opened_sources(read(MARKET_DATA="folder"), clock=SystemClock(), calendars=ExchangeCalendars()):
                 pass
+
+
+class TestTheDoctor:
+    async def test_says_a_line_of_a_source_that_answers(self) -> None:
+        (found,) = await providers(read(MARKET_DATA="simulated", WATCHLIST="BTC-USD", INTERVAL="1h"))
+
+        assert (found.part, found.state) == ("simulated", "ok")
+        assert found.says.startswith("reachable, 5 1h bars of BTC-USD in ")
+
+    async def test_says_what_setting_is_missing_and_that_nobody_answers(self) -> None:
+        one, all_of_them = await providers(read(MARKET_DATA="tiingo", WATCHLIST="AAPL"))
+
+        assert (one.state, all_of_them.state) == ("!", "x")
+        assert "EVIL2ROOT_TIINGO__API_KEY is not set" in one.says
+
+    async def test_says_why_a_source_is_not_to_be_had(self, tmp_path: Path) -> None:
+        gone = tmp_path / "gone"
+
+        one, _ = await providers(read(MARKET_DATA="folder", FOLDER__PATH=str(gone), WATCHLIST="AAPL"))
+
+        assert (one.part, one.state) == ("folder", "!")
+        assert "is no folder, or is away" in one.says
+
+
+class TestWhoIsWatched:
+    def test_is_the_folders_files_by_default(self, tmp_path: Path) -> None:
+        for name in ("MSFT_1d.csv", "AAPL_1d.parquet", "IBM_1h.csv", "notes.txt"):
+            (tmp_path / name).touch()
+
+        assert watched(read(MARKET_DATA="folder", FOLDER__PATH=str(tmp_path))) == ("AAPL", "MSFT")
+
+    def test_is_named_in_the_settings_with_the_pairs_that_only_tell_rates(self) -> None:
+        assert watched(read(MARKET_DATA="simulated", WATCHLIST="SAP.DE", RATES="EURUSD=X")) == ("SAP.DE", "EURUSD=X")
+
+
+@pytest.mark.postgres
+class TestWhatIsKept:
+    async def test_real_bars_are_not_gone_on_with_by_invented_ones_nor_the_other_way_round(
+        self, engine: AsyncEngine
+    ) -> None:
+        simulated, yahoo = (read(MARKET_DATA=name, WATCHLIST="AAPL") for name in ("simulated", "yfinance"))
+        history = packaged(Interval.D1)["AAPL"]
+        await PostgresBars(engine).add(history)
+        with pytest.raises(Failure, match="real prices are not gone on with by invented ones"):
+            await check_kept(simulated, engine)
+        await check_kept(yahoo, engine)
+
+        await PostgresBars(engine).add(replace(history, stored=history.stored.with_columns(close=pl.col("open"))),
+                                       source="simulated", replace=True)  # fmt: skip
+
+        with pytest.raises(Failure, match="invented prices are not gone on with by real ones"):
+            await check_kept(yahoo, engine)
+        await check_kept(simulated, engine)

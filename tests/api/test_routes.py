@@ -46,6 +46,11 @@ class TestStatus:
         assert status["feed"]["age_s"] == 0
         assert TIME.fullmatch(status["now"])
 
+    async def test_tells_what_kind_of_prices_these_are_and_who_is_asked_for_them(self, house: House) -> None:
+        feed = (await get(house, "status"))["feed"]
+
+        assert (feed["badge"], feed["missing"], feed["providers"]) == ("REPLAY", [], [])
+
     async def test_says_when_a_person_has_halted_it(self, fresh_house: House) -> None:
         await fresh_house.desk.halt(by="ada", origin="t", reason="lunch", cancel=False, flatten=False)
 

@@ -12,6 +12,7 @@ import pytest
 from evil2root.domain.kernel.record import Outcome
 from evil2root.domain.risk.breaker import Breaker, BreakerState
 from evil2root.engine.access import Role
+from evil2root.engine.asking import Standing
 from evil2root.engine.desk import Difference, Phase
 from evil2root.web import format as f
 from tests.browser.serving import a_house
@@ -140,6 +141,48 @@ class TestStates:
 
         assert '<span class="mode replay"' in html
         assert "Replay of recorded history, 18 Nov 2005" in html
+
+    async def test_invented_prices_are_called_so_on_every_page(self) -> None:
+        feed = replace(a_desk(bars=60).status().feed, source="simulated")
+        async with a_house(a_desk(bars=60, feed=feed)).signed_in() as (client, _):
+            pages = [(await client.get(path)).text for path in ("/", "/decisions", "/system")]
+
+        assert all('<span class="mode replay" title="Prices are invented' in html for html in pages)
+        assert all("SIMULATED" in html and "Replay of recorded history" not in html for html in pages)
+
+    async def test_a_symbol_without_its_newest_bar_is_named_with_the_reason(self) -> None:
+        known = a_desk(bars=60).status().feed
+        feed = replace(known, source="yfinance", due=known.last_bar_at, missing=(("AAPL", "No source has AAPL"),))
+        async with a_house(a_desk(bars=60, feed=feed)).signed_in() as (client, _):
+            html = (await client.get("/system")).text
+
+        assert "No newest bar of AAPL." in html
+        assert "without AAPL: No source has AAPL" in html
+
+    async def test_the_machine_page_tells_who_answers_and_who_is_left_alone(self) -> None:
+        now = datetime(2005, 11, 18, 21, tzinfo=UTC)
+        away = Standing(name="alpaca", requests_a_minute=60, requests_left=58, left_alone_until=now, answered_at=None,
+                        says="the line is dead")  # fmt: skip
+        there = Standing(name="yfinance", requests_a_minute=30, requests_left=29, left_alone_until=None,
+                         answered_at=now, says="")  # fmt: skip
+        known = a_desk(bars=60).status().feed
+        feed = replace(known, source="alpaca,yfinance", due=known.last_bar_at, providers=(away, there))
+        async with a_house(a_desk(bars=60, feed=feed)).signed_in() as (client, _):
+            html = (await client.get("/system")).text
+
+        assert "Source alpaca" in html
+        assert "left alone until" in html
+        assert "the line is dead" in html
+        assert "29 of 30 requests a minute left" in html
+
+    async def test_a_market_that_is_shut_does_not_make_its_newest_bar_stale(self) -> None:
+        known = a_desk(bars=60).status().feed
+        feed = replace(known, source="yfinance", due=known.last_bar_at)
+        desk = a_desk(bars=60, feed=feed, now=datetime(2005, 6, 1, tzinfo=UTC))
+        async with a_house(desk).signed_in() as (client, _):
+            html = (await client.get("/")).text
+
+        assert "The newest bar is" not in html
 
     async def test_live_money_shows_on_every_page(self) -> None:
         async with a_house(a_desk(bars=60, mode="live", simulated=False)).signed_in() as (client, _):

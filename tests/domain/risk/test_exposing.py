@@ -150,6 +150,15 @@ class TestExposureOf:
         assert found.company is not None
         assert seen(found.win, found.volatility, found.parity_share) == (None, None, None)
 
+    def test_a_bar_that_is_caught_up_on_is_old_by_the_present(self) -> None:
+        world = a_world()
+        decision, three_days = world._decision("AAPL", Side.BUY), timedelta(days=3)
+        presents = (None, DAY_ONE - three_days, DAY_ONE + three_days)
+
+        turns = [Turn(world.state, world.policy, DAY_ONE, present=present) for present in presents]
+
+        assert seen(*(exposure_of(turn, decision, at_open=False).pace.age for turn in turns)) == (0, 0, 3)
+
     def test_computes_nothing_that_no_limit_asks_for(self) -> None:
         world = a_world()
 
