@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.servers.faults import Faults
+from tests.servers.faults import KINDS, Faults
 
 KEY, SECRET = "local-key", "local-secret"
 
@@ -46,6 +46,10 @@ class AlpacaData:
         self.loops = False
         """Repeat the same token for ever."""
         self.actions_fault: str | None = None
+        self.instead: dict[str, str] = {}
+        """A fault, or a whole body, in place of every answer about a symbol."""
+        self.tells_all = False
+        """Whatever time is asked for: a server in trouble."""
 
     def put(self, symbol: str, timeframe: str, bars: list[Any], *, whole: list[Any] | None = None) -> None:
         """Let a share have bars: raw ones, and fully adjusted ones where they differ."""
@@ -65,13 +69,19 @@ class AlpacaData:
         self.asked.append((request.url.path, asked))
         if (refused := self._refused(request)) is not None:
             return refused
+        symbol = asked["symbols"]
         if (fault := self.faults.next()) is not None:
             return fault
-        symbol = asked["symbols"]
+        if (kind := self.instead.get(symbol)) is not None:
+            return self.faults.made(kind) if kind in KINDS else Response(kind, media_type="application/json")
         if symbol in self.unknown:
             return JSONResponse({"message": f"invalid symbol: {symbol}"}, 400)
         start, end = datetime.fromisoformat(asked["start"]), datetime.fromisoformat(asked["end"])
-        rows = [r for r in self.bars.get((symbol, asked["timeframe"], adjustment), []) if _within(r, start, end)]
+        rows = [
+            r
+            for r in self.bars.get((symbol, asked["timeframe"], adjustment), [])
+            if self.tells_all or _within(r, start, end)
+        ]
         first = int(asked.get("page_token", "0"))
         size = min(int(asked["limit"]), self.page_most)
         rest = rows[first + size :]
