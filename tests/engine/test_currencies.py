@@ -113,7 +113,7 @@ def audited(policy: Policy, frames: Mapping[str, pl.DataFrame], patch: pytest.Mo
 def test_equity_is_cash_and_market_value_after_every_event(
     strategy: str, currency: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frames = told(11, 300)
+    frames = told(11, 420)
 
     run, auditor = audited(rules(frames, strategy, currency), frames, monkeypatch)
 
@@ -156,7 +156,7 @@ async def test_live_does_what_the_backtest_does() -> None:
 
 
 def test_every_decision_is_recomputed_as_it_was() -> None:
-    frames = told(11, 320)
+    frames = told(11, 400)
     policy, kept = rules(frames, "fusion", "EUR"), dict[str, Decision]()
     replay.backtest(policy, frames, cash=CASH_IN, keep=lambda d: kept.update({d.id: d}))
 
