@@ -115,6 +115,19 @@ async def test_one_evil_number_spoils_one_execution(broker: AlpacaBroker, server
     assert heard.garbled[0].isprintable()
 
 
+async def test_an_execution_from_the_future_does_not_take_the_cursor_along(
+    broker: AlpacaBroker, server: AlpacaServer
+) -> None:
+    await broker.submit(approved_before(sent()))
+    good = server.book.done[0].shown()
+    late = json.dumps({**good, "id": "20990101000000000::x", "transaction_time": "2099-01-01T00:00:00Z"})
+    server.raw.append((200, f"[{json.dumps(good)}, {late}]"))
+
+    heard = await broker.executions("", since=present() - timedelta(minutes=5))
+
+    assert [after[:4] for _, after in heard.fills] == [str(present().year)] * 2
+
+
 async def test_a_stop_that_was_moved_often_costs_few_questions(broker: AlpacaBroker, server: AlpacaServer) -> None:
     await broker.submit(approved_before(sent()))
     stop = a_sent_stop(2)

@@ -1,15 +1,20 @@
 """A halt holds from its first instant, whatever else is broken."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
 from evil2root.adapters.system_clock import SystemClock
+from evil2root.domain.kernel.actions import Keep, KeepBreaker
+from evil2root.domain.kernel.state import Carry
 from evil2root.domain.risk.breaker import BreakerState
-from evil2root.engine.errands import OURS, HaltFile
+from evil2root.engine.desk import Phase
+from evil2root.engine.errands import OURS, Errands, HaltFile, Request
 from evil2root.engine.live import Engine
 from evil2root.engine.trading_desk import Facts, TradingDesk
 from tests.engine.test_outside import a_venue, rules, start_of, told
@@ -118,4 +123,93 @@ async def test_a_file_that_a_person_put_there_is_theirs_to_remove(halt_file: Hal
     assert "remove it first" in reply.says
     assert halt_file.present()
     halt_file.write("x")
+    assert halt_file.path.read_text() == "touched by hand\n"
+    halt_file.path.unlink()
+    halt_file.write("x")
     assert halt_file.path.read_text().startswith(OURS)
+
+
+async def test_a_halt_that_comes_while_a_resume_is_written_holds_from_its_first_instant(
+    halt_file: HaltFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evil2root.engine.trading_desk.HALT_WITHIN_S", 20.0)  # however busy the machine
+    frames = told(14)
+    engine = an_engine_outside(rules(), frames, Books(), a_venue(), start=start_of(frames))
+    running = asyncio.create_task(engine.run())
+    desk = desk_over(engine, halt_file, Notebook())
+    await until(lambda: engine.finished)
+    await halted(desk)
+    journal, held = cast("MemoryJournal", engine._ports.journal), asyncio.Event()
+    commit, waits = journal.commit, asyncio.Event()
+    seen: list[str] = []
+
+    async def slow(keeps: Sequence[Keep], carry: Carry) -> None:
+        if any(isinstance(one, KeepBreaker) for one in keeps):  # the venue's news go by
+            seen.append(engine.halted_now)
+            waits.set()
+            await held.wait()
+        await commit(keeps, carry)
+
+    journal.commit = slow  # type: ignore[method-assign]
+    resuming = asyncio.create_task(desk.resume(by="ann", origin="test", reason="all is well"))
+    await waits.wait()
+    halting = asyncio.create_task(desk.halt(by="bob", origin="test", reason="not so", cancel=False, flatten=False))
+    await asyncio.sleep(0)
+    held.set()
+    await asyncio.gather(resuming, halting)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert seen == ["", "halted by bob: not so"]
+    assert not engine.halted_now
+    assert engine.performer.state.carry.breaker.state is BreakerState.HALTED
+
+
+async def test_nobody_resumes_over_books_that_differ(halt_file: HaltFile) -> None:
+    frames, venue, books = told(14), a_venue(), Books()
+    venue.kept.positions["AAPL"] = Decimal(3)
+    engine = an_engine_outside(rules(), frames, books, venue, start=start_of(frames))
+    running = asyncio.create_task(engine.run())
+    desk = desk_over(engine, halt_file, Notebook())
+    await until(lambda: engine.phase is Phase.DIVERGED)
+
+    reply = await desk.resume(by="ann", origin="test", reason="let us go on")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert not reply.done
+    assert "Settle that first" in reply.says
+    assert not engine.performer.state.carry.breaker.lets_in
+
+
+async def test_a_request_that_nobody_can_read_is_refused_and_ends_nothing(halt_file: HaltFile) -> None:
+    class Queue:
+        said: ClassVar[list[str]] = []
+        left: ClassVar[list[Request]] = [Request(id="1", kind="settle", payload={"how": "somehow"}, by="ann")]
+
+        async def take_open(self) -> list[Request]:
+            await asyncio.sleep(0.001)
+            taken, self.left[:] = list(self.left), []
+            return taken
+
+        async def answer(self, request_id: str, *, done: bool, says: str) -> None:
+            assert (request_id, done) == ("1", False)
+            self.said.append(says)
+
+    frames = told(14)
+    desk = desk_over(
+        an_engine_outside(rules(), frames, Books(), a_venue(), start=start_of(frames)), halt_file, Notebook()
+    )
+    running = asyncio.create_task(Errands(desk=desk, queue=Queue(), halt_file=halt_file).run())
+    await until(lambda: running.done() or bool(Queue.said))
+
+    assert "can't be read" in Queue.said[0]
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - many things can make it true
+            await asyncio.sleep(0.002)

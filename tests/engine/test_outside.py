@@ -1,7 +1,7 @@
 """Trading at a venue out there: whatever it loses, delays, repeats or lies about, our books end up like its own."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
@@ -13,12 +13,13 @@ import polars as pl
 import pytest
 
 from evil2root.domain.book.ledger import CASH, balances
-from evil2root.domain.book.orders import FINAL, OrderState
+from evil2root.domain.book.orders import FINAL, Order, OrderState
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.money import ZERO
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.execution.remote import Repeat
+from evil2root.domain.kernel.journal import JournalUnavailable
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.profiles import make_policy
 from evil2root.engine import outside, watching
@@ -366,4 +367,27 @@ async def test_stops_lie_at_the_venue_and_go_with_the_position() -> None:
         held = venue.kept.positions.get(symbol, ZERO)
         assert sum((k.record.quantity or ZERO for k in stops), ZERO) == abs(held)
     assert all(p.unprotected_since is None for p in books.positions.values())
+    assert_the_same(books, venue)
+
+
+async def test_a_database_that_is_away_does_not_end_the_watch_over_the_venue() -> None:
+    frames, books, venue = told(14), Books(), a_venue()
+    theirs = venue.stranger("AAPL")
+    venue.kept.strangers[0] = replace(theirs, client_order_id="of-somebody")
+    engine = an_engine_outside(rules(), frames, books, venue, start=start_of(frames))
+    assert engine._ports.remote is not None
+    records, away = engine._ports.remote.records, 3
+    orders = records.orders
+
+    async def away_for_a_moment(names: Sequence[str]) -> Mapping[str, Order]:
+        nonlocal away
+        if away and engine.phase is Phase.READY:
+            away -= 1
+            msg = "the database is away"
+            raise JournalUnavailable(msg)
+        return await orders(names)
+
+    records.orders = away_for_a_moment  # type: ignore[method-assign, assignment]
+    await until(engine, lambda: not away and is_quiet(engine))
+
     assert_the_same(books, venue)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+DRILL = "drill"
+"""Who halts and resumes in a drill, as the audit log has it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillResult:

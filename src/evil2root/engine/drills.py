@@ -8,7 +8,7 @@ import structlog
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.kernel.state import State
 from evil2root.engine.desk import Desk, Phase
-from evil2root.engine.drilled import DrillResult
+from evil2root.engine.drilled import DRILL, DrillResult
 
 log = structlog.get_logger()
 
@@ -18,7 +18,7 @@ LOOK_EVERY_S = 0.05
 WAIT_EVERY_S = 1.0
 """How often a drill that is due looks whether it can begin: trading, not halted, something held."""
 
-BY = "drill"
+BY = DRILL
 
 
 class DrillLog(Protocol):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -55,12 +56,16 @@ class HaltFile:
         return self.path.exists()
 
     def write(self, reason: str) -> None:
-        """Put it there: it halts this process and the next one, whatever the database does. Raises `OSError`."""
-        self.path.write_text(f"{OURS}{reason}\n", encoding="utf-8")
+        """Put it there: it halts this process and the next one, whatever the database does. Raises `OSError`.
 
-    def take_back(self) -> None:
-        """Remove it when `write` made it; a file that a person put there is theirs to remove. Raises `OSError`."""
-        if self.present() and self.path.read_text(encoding="utf-8", errors="replace").startswith(OURS):
+        One that is there already stays as it is: it halts as well, and whoever put it there removes it.
+        """
+        with suppress(FileExistsError), self.path.open("x", encoding="utf-8") as file:
+            file.write(f"{OURS}{reason}\n")
+
+    def take_back(self, reason: str = "") -> None:
+        """Remove it when `write` made it for a reason that begins so; a person's file is theirs. Raises `OSError`."""
+        if self.present() and self.path.read_text(encoding="utf-8", errors="replace").startswith(f"{OURS}{reason}"):
             self.path.unlink(missing_ok=True)
 
 
@@ -91,12 +96,19 @@ class Errands:
         while True:
             try:
                 for request in await self._queue.take_open():
-                    reply = await self._carry_out(request)
+                    reply = await self._tried(request)
                     await self._queue.answer(request.id, done=reply.done, says=reply.says)
             except (OSError, TimeoutError) as problem:
                 # What was taken was carried out; whoever asked hears nothing and is told to look.
                 log.warning("desk_queue.unavailable", problem=str(problem))
                 await asyncio.sleep(1)
+
+    async def _tried(self, request: Request) -> Reply:
+        """Carry a request out; one that nobody can read is refused, it must not end the trading beside it."""
+        try:
+            return await self._carry_out(request)
+        except ValueError as problem:
+            return Reply(done=False, says=f"The request {request.kind!r} can't be read: {problem}")
 
     async def _carry_out(self, request: Request) -> Reply:
         desk, given = self._desk, request.payload

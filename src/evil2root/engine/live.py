@@ -101,6 +101,8 @@ class Engine:
         self.halted_now = ""
         """Why no entry may leave from this moment on, whatever waits in the inbox; empty when nothing holds."""
         remote = ports.remote
+        self._halts = 0
+        """Halts that wait in the inbox: until they are worked through, nothing clears `halted_now`."""
         self._performer = Performer(
             policy=policy, journal=ports.journal, broker=ports.broker, clock=ports.clock, changes=changes,
             records=None if remote is None else remote.records, wall=None if remote is None else remote.wall,
@@ -203,7 +205,8 @@ class Engine:
             return
         text = "; ".join(f"{d.what}: ours {d.ours}, the broker's {d.theirs}" for d in found)
         says = f"Our books and the broker's differ. {text}."
-        if self.phase is EnginePhase.DIVERGED and says == self.says:
+        halted = not self._performer.state.carry.breaker.lets_in
+        if self.phase is EnginePhase.DIVERGED and says == self.says and halted:
             return
         self.phase, self.says = EnginePhase.DIVERGED, says
         log.error("recovery.diverged", differences=text)
@@ -243,7 +246,13 @@ class Engine:
 
     async def _put(self, rank: int, what: Told) -> Reply | None:
         done: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
-        await self._inbox.put(_Item(rank, next(self._numbers), what, done))
+        halts = sum(isinstance(event, HaltAsked) for event in (what if isinstance(what, tuple) else (what,)))
+        self._halts += halts
+        try:
+            await self._inbox.put(_Item(rank, next(self._numbers), what, done))
+        except asyncio.CancelledError:
+            self._halts -= halts
+            raise
         return await done
 
     async def _feed(self) -> None:
@@ -289,7 +298,8 @@ class Engine:
 
     async def _turn(self, tasks: asyncio.TaskGroup, *events: Event) -> Reply | None:
         challenges, reply = await self._performer.turn(*events)
-        if any(isinstance(event, HaltAsked | ResumeAsked) for event in events):
+        self._halts -= sum(isinstance(event, HaltAsked) for event in events)
+        if not self._halts and any(isinstance(event, HaltAsked | ResumeAsked) for event in events):
             self.halted_now = ""  # from now on the breaker says it
         for challenge in challenges:
             self._unanswered += 1

@@ -137,7 +137,10 @@ def _of_bar(policy: Policy, bar: Bar, number: int) -> Iterator[_Place]:
         (Leg.MANUAL, "manual", bar.closed_at),
         (Leg.STOP, "stop:again", bar.opened_at),
     ):
-        yield _place(policy, bar, number, leg, text, at)
+        place = _place(policy, bar, number, leg, text, at)
+        yield place
+        if leg in (Leg.EXIT, Leg.MANUAL):  # the stop that came back when this exit died
+            yield _place(policy, bar, number, Leg.STOP, f"stop:{place.name}", at)
 
 
 def _place(policy: Policy, bar: Bar, number: int, leg: Leg, text: str, at: datetime) -> _Place:  # noqa: PLR0913 - an id

@@ -21,6 +21,7 @@ from evil2root.domain.kernel.state import State
 from evil2root.engine.asking import Standing
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.desk import FeedState, Phase, Recomputed, Status
+from evil2root.engine.drilled import DRILL
 from evil2root.engine.errands import HaltFile
 from evil2root.engine.leading import UNOPPOSED, Leader
 from evil2root.engine.live import Engine
@@ -183,10 +184,13 @@ class TradingDesk:
         """End a halt."""
         if not reason.strip():
             return Reply(done=False, says="Say why trading may go on: the reason is kept in the audit log.")
-        await asyncio.to_thread(self._halt_file.take_back)
+        own = by if origin == DRILL else ""
+        await asyncio.to_thread(self._halt_file.take_back, f"halted by {own}:" if own else "")
         if self._halt_file.present():
             return Reply(done=False, says=f"The file {self._halt_file.path} still halts: remove it first.")
-        event = ResumeAsked(by=by, reason=reason, at=self._now())
+        if self._engine.phase is Phase.DIVERGED:
+            return Reply(done=False, says=f"{self._engine.says} Settle that first: `evil2root reconcile`.")
+        event = ResumeAsked(by=by, reason=reason, at=self._now(), halt_of=own)
         return await self._do(event, by, origin, "resume", "trading", after=reason)
 
     async def close(self, symbol: str, *, by: str, origin: str, quantity: Decimal | None) -> Reply:

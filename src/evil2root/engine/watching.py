@@ -17,6 +17,7 @@ from evil2root.domain.execution.broker import Answer, BrokerUnavailable
 from evil2root.domain.execution.remote import RemoteBroker, Repeat, VenueOrder
 from evil2root.domain.kernel import actions as do
 from evil2root.domain.kernel.events import Event, ExternalSeen, FillArrived, NotFound, OddArrived
+from evil2root.domain.kernel.journal import JournalUnavailable
 from evil2root.domain.kernel.state import State
 from evil2root.domain.risk.gate import approved_before
 from evil2root.engine.couriers import Couriers
@@ -91,7 +92,7 @@ class Watch:
                 try:
                     await self.look()
                     self.trouble, wait = "", ASK_EVERY_S
-                except BrokerUnavailable as problem:
+                except (BrokerUnavailable, JournalUnavailable) as problem:
                     self.trouble, wait = str(problem), min(2 * wait, WAIT_MOST_S)
                     log.warning("venue.unavailable", problem=str(problem), retry_in_s=wait)
                 await asyncio.sleep(min(ASK_GAP_S, wait))

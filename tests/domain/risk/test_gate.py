@@ -130,6 +130,12 @@ class TestJudgeEntry:
         assert isinstance(answer, Refused)
         assert "wait for the next close" in answer.reason
 
+    @pytest.mark.parametrize(("rate", "passes"), [("0.01", True), ("20", True), ("20.01", False)])
+    def test_counts_heat_in_the_account_s_currency(self, rate: str, *, passes: bool) -> None:
+        answer = judged(100, limits=only(heat_frac=Decimal("0.1"), per_symbol_frac=Decimal(10)), rate=Decimal(rate),
+                        cash=Decimal(10**9))  # fmt: skip
+        assert isinstance(answer, Approved) == passes
+
     def test_has_nothing_to_say_where_no_volume_is_known(self) -> None:
         limits = only(volume_share_frac=Decimal(0), average_volume_frac=Decimal(0))
 

@@ -37,6 +37,7 @@ from evil2root.adapters.brokers.alpaca_records import (
 )
 from evil2root.adapters.brokers.bounded import Reply, parsed
 from evil2root.adapters.brokers.reading import Unreadable, as_told
+from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import FINAL, Order, OrderKind, OrderState
 from evil2root.domain.core.money import ZERO, Money, Price, Quantity
@@ -58,6 +59,8 @@ SINGLY_MAX = 3
 MOMENT = timedelta(microseconds=1)
 OVERLAP, FIRST_OVERLAP = timedelta(seconds=10), timedelta(seconds=60)
 """How far before the last known execution is asked again: executions of one moment may be told out of order."""
+AHEAD_MOST = timedelta(minutes=1)
+"""How far ahead of our clock an execution may be to move the cursor: one from the future would leave out all others."""
 KNOWN_MAX = 50_000
 SHOWN_WITHIN_S = 5.0
 STREAM_S = 10.0
@@ -180,7 +183,9 @@ class AlpacaBroker:
             except Unreadable as problem:
                 garbled.append(f"{problem}: {as_told(raw)}")
                 continue
-            last, latest = one.id, max(latest, one.at)
+            last = one.id
+            if one.at <= SystemClock().now() + AHEAD_MOST:
+                latest = max(latest, one.at)
             # Never the end of the page: whoever stops in the middle of it comes back to the rest.
             fills.append((fill, _packed(latest, "")))
         if len(reply.document) < PAGE:

@@ -9,7 +9,7 @@ from evil2root.domain.kernel.actions import KeepOrder, KeepPosition, Park
 from evil2root.domain.kernel.entering import order_or_refuse
 from evil2root.domain.kernel.events import NotFound, OrderAnswered, SessionOpened, VerdictArrived
 from evil2root.domain.kernel.freezing import freeze
-from evil2root.domain.kernel.guarding import note_bare
+from evil2root.domain.kernel.guarding import guard_again, note_bare
 from evil2root.domain.kernel.leaving import cancel, release
 from evil2root.domain.kernel.leftovers import give_back_leftovers
 from evil2root.domain.kernel.record import Outcome
@@ -115,6 +115,7 @@ def order_answered(turn: Turn, event: OrderAnswered) -> None:
     blind = turn.policy.venue is not None and turn.policy.venue.repeat is Repeat.BLIND
     if blind and to is OrderState.UNKNOWN:
         freeze(turn, moved.symbol, "an order is of unknown outcome, and the broker can't be asked about it")
+    guard_again(turn, moved, asked=order.state is OrderState.CANCEL_SENT, at=event.at)
     note_bare(turn, moved.symbol)
     release(turn, moved.symbol)
 

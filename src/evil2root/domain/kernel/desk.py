@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from evil2root.domain.book.orders import Leg
 from evil2root.domain.book.positions import Position
+from evil2root.domain.core.money import ZERO
 from evil2root.domain.core.side import Side
 from evil2root.domain.kernel.actions import KeepBreaker, KeepPosition, Reply
 from evil2root.domain.kernel.events import CancelAsked, CloseAsked, HaltAsked, ResumeAsked, StopMoveAsked
@@ -17,7 +18,9 @@ from evil2root.domain.risk.gate import Approved, judge_exit
 
 def halt_asked(turn: Turn, event: HaltAsked) -> None:
     """Stop entries; cancel working ones if asked; close everything if asked."""
-    breaker = Breaker(state=BreakerState.HALTED, reason=event.reason, by=event.by, at=event.at)
+    # Who flattened wants nothing held, whoever halts after that.
+    flatten = event.flatten or turn.state.carry.breaker.flatten
+    breaker = Breaker(state=BreakerState.HALTED, reason=event.reason, by=event.by, at=event.at, flatten=flatten)
     turn.carry(breaker=breaker)
     turn.do(KeepBreaker(breaker=breaker))
     for decision in list(turn.state.awaiting.values()):
@@ -28,8 +31,7 @@ def halt_asked(turn: Turn, event: HaltAsked) -> None:
         cancel(turn, order, why="halted")
     closing = list(turn.state.portfolio.positions.values()) if event.flatten else []
     for position in closing:
-        if not is_leaving(turn, position.symbol):
-            close_position(turn, position, position.size, reason="halt", attempt=1)
+        close_rest(turn, position)
     turn.do(Reply(done=True, says=f"Halted: {len(canceled)} entries canceled, {len(closing)} positions being closed."))
 
 
@@ -37,6 +39,10 @@ def resume_asked(turn: Turn, event: ResumeAsked) -> None:
     """End a halt."""
     if turn.state.carry.breaker.lets_in:
         turn.do(Reply(done=False, says="Nothing is halted."))
+        return
+    halted = turn.state.carry.breaker
+    if event.halt_of and halted.by != event.halt_of:
+        turn.do(Reply(done=False, says=f"Trading stays halted by {halted.by}: {halted.reason}."))
         return
     breaker = Breaker(state=BreakerState.ACTIVE, reason=event.reason, by=event.by, at=event.at)
     turn.carry(breaker=breaker)
@@ -53,9 +59,11 @@ def close_asked(turn: Turn, event: CloseAsked) -> None:
         turn.do(Reply(done=False, says=f"An exit from {event.symbol} is already working."))
         return
     quantity = position.size if event.quantity is None else event.quantity
-    whole = turn.policy.instruments[event.symbol].quantity(quantity)
-    if not 0 < quantity <= position.size or whole != quantity:
-        lot = turn.policy.instruments[event.symbol].lot
+    instrument = turn.policy.instruments[event.symbol]
+    # The range comes first: what is no amount, or beyond all bounds, can't be rounded.
+    fits = quantity.is_finite() and 0 < quantity <= position.size and instrument.quantity(quantity) == quantity
+    if not fits:
+        lot = instrument.lot
         says = f"{quantity} of {event.symbol} can't be closed: 0 < quantity <= {position.size}, in lots of {lot}."
         turn.do(Reply(done=False, says=says))
         return
@@ -116,8 +124,24 @@ def _bad_levels(turn: Turn, event: StopMoveAsked, position: Position) -> str | N
     return None
 
 
+def close_rest(turn: Turn, position: Position) -> None:
+    """Order closed what no exit that is working closes already: flattening leaves nothing."""
+    exits = (o.left for o in turn.state.of_symbol(position.symbol) if o.reduce_only and not o.is_guard)
+    rest = position.size - sum(exits, ZERO)
+    if rest > 0:
+        close_position(turn, position, rest, reason="halt", attempt=1)
+
+
 def close_position(turn: Turn, position: Position, quantity: Decimal, *, reason: str, attempt: int) -> None:
-    """Order `quantity` of a position closed, because a person asked."""
+    """Order `quantity` of a position closed, because a person asked.
+
+    The attempt rises when the same was asked at the same moment before: a replay's clock may stand still between two
+    bars, and an id that was used is never used again.
+    """
+    last = turn.state.carry.by_hand.get(position.symbol)
+    if last is not None and last[0] == turn.at:
+        attempt = max(attempt, last[1] + 1)
+    turn.carry(by_hand={**turn.state.carry.by_hand, position.symbol: (turn.at, attempt)})
     order = exit_order(
         position, policy=turn.policy, at=turn.at, quantity=quantity, decision_id=position.decision_id, leg=Leg.MANUAL,
         reason=reason, attempt=attempt, bar_at=turn.at,

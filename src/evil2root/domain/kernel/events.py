@@ -210,6 +210,8 @@ class ResumeAsked:
     by: str
     reason: str
     at: datetime
+    halt_of: str = ""
+    """End a halt of this maker only; empty ends any. A drill ends its own, whatever came in between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from evil2root.domain.book.protection import Protect
 from evil2root.domain.core.money import ZERO, Money, Price, Quantity
 from evil2root.domain.core.side import Side
 from evil2root.domain.kernel.actions import KeepEntries, KeepFill, KeepOrder, KeepPosition, KeepTrade
+from evil2root.domain.kernel.desk import close_rest
 from evil2root.domain.kernel.events import ChargeArrived, FillArrived
 from evil2root.domain.kernel.freezing import freeze, set_aside
 from evil2root.domain.kernel.guarding import guard_position, note_bare, put_position, resize
@@ -100,6 +101,9 @@ def _book(turn: Turn, order: Order, fill: Fill) -> None:
         _enlarge(turn, order, rest, None if closing else position)
     if order.cancel_wanted and order.is_open:
         cancel(turn, order, why="canceled before it was accepted")
+    held_now = turn.state.portfolio.positions.get(fill.symbol)
+    if order.leg is Leg.ENTRY and held_now is not None and turn.state.carry.breaker.flatten:
+        close_rest(turn, held_now)
     release(turn, fill.symbol)
 
 

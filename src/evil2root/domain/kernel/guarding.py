@@ -70,6 +70,21 @@ def _send_guard(  # noqa: PLR0913 - the parts of an order
         turn.do(Park(kind="guard", reason=answer.reason, payload=name, at=at))
 
 
+def guard_again(turn: Turn, over: Order, *, asked: bool, at: datetime) -> None:
+    """Give a position its guards back when the exit they made way for ended, and what is left of it stays.
+
+    `over` is the exit, or a guard whose cancel was `asked` for before the exit was called off. Waiting for the next
+    close would leave the position bare for a whole bar. Once for each of them, and only at a venue out there: the
+    simulated one keeps the guards beside an exit.
+    """
+    position = turn.state.portfolio.positions.get(over.symbol)
+    made_way = asked if over.is_guard else over.reduce_only
+    if turn.policy.venue is None or position is None or over.is_open or not made_way:
+        return
+    if not is_leaving(turn, over.symbol):
+        guard_position(turn, position, named=over.client_order_id, bar_at=over.bar_at, at=at, attempt=over.attempt)
+
+
 def resize(turn: Turn, guard: Order, position: Position, price: Price | None) -> None:
     """Make a guard cover what is held now."""
     quantity = type(guard.quantity)(guard.filled + position.size)

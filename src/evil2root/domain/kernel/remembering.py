@@ -28,7 +28,7 @@ def remember(turn: Turn, event: Event) -> None:
 
 def _counted(turn: Turn, event: Event, memory: RiskMemory) -> RiskMemory:
     carry = turn.state.carry
-    if isinstance(event, ResumeAsked) and carry.breaker.lets_in:
+    if isinstance(event, ResumeAsked) and any(isinstance(a, KeepBreaker) for a in turn.actions):
         return memory.forgiven(carry.equity, capital=carry.capital)
     if isinstance(event, OrderAnswered | FillArrived):
         rejected = isinstance(event, OrderAnswered) and event.state is OrderState.REJECTED

@@ -51,6 +51,8 @@ class Carry:
     """Where to go on asking the venue for executions."""
     sent_at: datetime | None = None
     """When an order was last sent, by the machine's clock; none before the first."""
+    by_hand: Mapping[str, tuple[datetime, int]] = field(default_factory=dict)
+    """By symbol: when a person last had it closed, and which attempt of that moment it was."""
     frozen: Mapping[str, str] = field(default_factory=dict)
     """Symbols without entries until a person says so, each with the reason."""
     external: Mapping[str, External] = field(default_factory=dict)

@@ -34,6 +34,8 @@ class Breaker:
     at: datetime | None = None
     cause: Cause | None = None
     """None when a person, or nobody, moved it."""
+    flatten: bool = False
+    """Whoever halted wants nothing held: what an entry on its way still buys is closed at once."""
 
     @property
     def lets_in(self) -> bool:

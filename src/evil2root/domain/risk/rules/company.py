@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from evil2root.domain.core.money import exact
+from evil2root.domain.core.money import ONE, exact
 from evil2root.domain.risk.check import Asked, Check, Unit, at_most, flag
 from evil2root.domain.risk.exposure import risk_of_unit
 from evil2root.domain.risk.tails import tail
@@ -41,7 +41,9 @@ def heat(asked: Asked) -> Check | None:
     if part is None:
         return None
     order = asked.order
-    value = asked.exposure.heat + order.quantity * risk_of_unit(asked.price, order.side, order.protect)
+    # Stops lie in the currency of the price, equity is the account's.
+    risk = risk_of_unit(asked.price, order.side, order.protect) * (asked.exposure.rate or ONE)
+    value = asked.exposure.heat + order.quantity * risk
     advice = "close something, tighten stops or raise heat_frac"
     return at_most("loss if every stop is hit", value, asked.share(part), advice, Unit.MONEY)
 
