@@ -32,9 +32,9 @@ from evil2root.engine.replay import backtest
 pytestmark = pytest.mark.postgres
 
 D1 = Interval.D1
-REAL = packaged(D1)["IBM"].stored.tail(300)
-OTHER = packaged(D1)["GOOG"].stored.tail(300)
-STORED, NEW = REAL.head(240), REAL.tail(60)
+REAL = packaged(D1)["IBM"].stored.tail(600)
+OTHER = packaged(D1)["GOOG"].stored.tail(600)
+STORED, NEW = REAL.head(540), REAL.tail(60)
 TOLD = REAL.tail(80)
 """The source repeats 20 stored days and brings 60 new ones."""
 N = TOLD.height

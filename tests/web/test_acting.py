@@ -109,16 +109,17 @@ class TestHalt:
 class TestClose:
     @pytest.mark.parametrize(
         ("part", "amount", "expected"),
-        [("all", "", None), ("half", "", "40"), ("amount", "5", "5"), ("amount", "1,0", "10")],
+        [("all", "", None), ("half", "", "half"), ("amount", "5", "5"), ("amount", "1,0", "10")],
     )
     async def test_closes_all_half_or_an_amount(
         self, house: House, desk: FakeDesk, part: str, amount: str, expected: str | None
     ) -> None:
-        assert desk.state.portfolio.positions["MSFT"].size == 81
+        held = desk.state.portfolio.positions["MSFT"].size
+        expected = str(held // 2) if expected == "half" else expected
         async with house.signed_in(Role.TRADER) as (client, token):
             answer = await client.post(
                 "/positions/MSFT/close",
-                data={"part": part, "amount": amount, "shown_quantity": "81", "csrf_token": token},
+                data={"part": part, "amount": amount, "shown_quantity": str(held), "csrf_token": token},
             )
 
         asked = desk.asked[-1]
@@ -141,11 +142,14 @@ class TestClose:
         assert desk.state.portfolio.positions == before
 
     async def test_shows_new_figures_first_when_the_old_ones_moved(self, house: House, desk: FakeDesk) -> None:
+        held = desk.state.portfolio.positions["MSFT"].size
         async with house.signed_in(Role.TRADER) as (client, token):
-            answer = await client.post("/positions/MSFT/close", data={"shown_quantity": "80", "csrf_token": token})
+            answer = await client.post(
+                "/positions/MSFT/close", data={"shown_quantity": str(held - 1), "csrf_token": token}
+            )
 
         assert answer.status_code == 409
-        assert "changed from 80 to 81" in answer.text
+        assert f"changed from {held - 1} to {held}" in answer.text
         assert desk.asked == []
 
     async def test_the_form_is_a_page_of_its_own_or_the_body_of_a_dialog(self, house: House) -> None:

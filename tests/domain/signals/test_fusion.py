@@ -6,10 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evil2root.domain.core.side import Side
-from evil2root.domain.market.features import features
 from evil2root.domain.signals.fusion import Weights, fuse, fuse_series
 from evil2root.domain.signals.odds import logistic, logit
-from evil2root.domain.signals.panel import DEFAULT_WEIGHTS, SOURCES, p_ups, views
+from evil2root.domain.signals.panel import DEFAULT_WEIGHTS, SOURCES, evidence_table, p_ups, views
 from evil2root.domain.signals.values import P_UP_MIN, Opinion, Signal, View
 from tests.domain.market.laws import columns_that_see_the_future
 from tests.domain.market.series import a_series, series
@@ -152,14 +151,16 @@ class TestFuseSeries:
     def test_does_not_see_the_future(self, bars: pl.DataFrame, data: st.DataObject) -> None:
         cut = data.draw(st.integers(0, bars.height))
 
-        seen = columns_that_see_the_future(lambda b: fuse_series(p_ups(features(b)), DEFAULT_WEIGHTS), bars, cut=cut)
+        seen = columns_that_see_the_future(
+            lambda b: fuse_series(p_ups(evidence_table(b)), DEFAULT_WEIGHTS), bars, cut=cut
+        )
 
         assert seen == set()
 
 
 class TestViews:
     def test_are_one_pair_a_row_and_equal_the_series_of_numbers(self) -> None:
-        table = features(a_series(600))
+        table = evidence_table(a_series(600))
 
         pairs = views(table)
 
