@@ -69,7 +69,7 @@ class TestTheStream:
         assert server[0].asked == [{"action": "subscribe", "bars": names, "quotes": names, "trades": names}]
 
     async def test_skips_what_can_not_be_read(self, server: tuple[AlpacaStreamServer, str]) -> None:
-        rubbish = [
+        rubbish: list[str | dict[str, object]] = [
             "", "{", "7", "[7]", "null", "[" * 5_000, "<html>", '[{"T": "b"}]', '[{"T": ["b"], "S": {}}]',
             BAR | {"S": "MSFT"}, BAR | {"c": "100"}, BAR | {"c": -1}, BAR | {"t": None}, BAR | {"t": "now"}, QUOTE | {"bp": 101},
             '[{"T": "b", "S": "AAPL", "c": NaN, "t": "2024-06-10T13:31:00Z"}]', {"T": "x", "S": "AAPL"},
@@ -99,7 +99,10 @@ class TestTheStream:
     async def test_ends_with_the_error_it_is_told(
         self, server: tuple[AlpacaStreamServer, str], code: object, kind: type[BarsUnavailable]
     ) -> None:
-        listening = asyncio.create_task(anext(stream_at(server[1]).ticks(["AAPL"])))  # type: ignore[arg-type] # a coroutine
+        async def first() -> Tick:
+            return await anext(stream_at(server[1]).ticks(["AAPL"]))
+
+        listening = asyncio.create_task(first())
         await server[0].subscribed.wait()
         server[0].tell({"T": "error", "code": code, "msg": "no"})
 
