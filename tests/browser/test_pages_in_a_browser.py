@@ -18,7 +18,7 @@ from tests.web.pages import PAGES
 
 pytestmark = pytest.mark.browser
 
-SIZES = ((1440, 900), (390, 844), (320, 700))
+SIZES = ((1440, 900), (390, 844), pytest.param(320, 700, marks=pytest.mark.long))
 VIOLATIONS = (
     """addEventListener('securitypolicyviolation', (e) => console.error('CSP', e.violatedDirective, e.blockedURI))"""
 )

@@ -155,6 +155,7 @@ async def test_live_does_what_the_backtest_does() -> None:
     }
 
 
+@pytest.mark.long
 def test_every_decision_is_recomputed_as_it_was() -> None:
     frames = told(11, 400)
     policy, kept = rules(frames, "fusion", "EUR"), dict[str, Decision]()

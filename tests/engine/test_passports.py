@@ -15,7 +15,7 @@ from tests.fakes.trading import Books, an_engine
 CALENDARS = ExchangeCalendars()
 
 
-@pytest.mark.parametrize("missing_max", [2, 4])
+@pytest.mark.parametrize("missing_max", [pytest.param(2, marks=pytest.mark.long), 4])
 async def test_live_and_backtest_store_the_same_passports_and_refuse_the_same_entries(missing_max: int) -> None:
     told = frames(320)  # one symbol lacks a day in seven; the made-up days know no holidays
     rules = policy("fusion", list(told))

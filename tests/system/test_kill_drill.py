@@ -15,7 +15,7 @@ from evil2root.adapters.postgres.embedded import attach_or_start
 from tests.system.drill import note_restarts, undisturbed
 from tests.system.running import Bot
 
-KILLS = int(os.environ.get("KILLS", "6"))
+KILLS = int(os.environ.get("KILLS", "4"))
 """The drill in full, with the times to get ready again, is `./evil2root bench kills`."""
 SEED = 20_261_122
 

@@ -66,7 +66,7 @@ def pair(dsn: str) -> Iterator[tuple[DrilledBot, DrilledBot]]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.postgres
 def test_whatever_happens_to_the_leader_nothing_is_lost_doubled_or_written_in_an_old_epoch(
     dsn: str, pair: tuple[DrilledBot, DrilledBot]

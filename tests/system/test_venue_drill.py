@@ -20,7 +20,7 @@ from tests.system import running
 from tests.system.drill import kept_books, note_restarts, settled
 from tests.system.running import Bot
 
-KILLS = int(os.environ.get("KILLS", "5"))
+KILLS = int(os.environ.get("KILLS", "4"))
 """The drill in full, with the times to get ready again, is `./evil2root bench kills`."""
 SEED = 20_261_123
 FAULTS = "0.05"
