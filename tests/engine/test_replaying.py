@@ -38,7 +38,7 @@ def again(decision: Decision, rules: Policy, told: dict[str, pl.DataFrame]) -> R
 @pytest.mark.parametrize(
     ("strategy", "bars"),
     [
-        ("fusion", 460),
+        ("fusion", 660),
         ("sma_cross", 120),
         ("buy_hold", 40),
         ("metronome", 60),
