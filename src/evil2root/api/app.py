@@ -1,12 +1,10 @@
 """The application: the API, its documentation, its health, and the guard around whatever else is added to it.
 
-Whoever runs it puts these into `app.state` during the lifespan: `desk` (`engine.desk.Desk`), `access`
-(`engine.access.Access`) and `once` (`engine.idempotency.Once`). Until they are there, `/readyz` says `starting` and
-everything else 503.
+Whoever runs it puts these into `app.state`: `desk` (`engine.desk.Desk`), `access` (`engine.access.Access`) and `once`
+(`engine.idempotency.Once`). Until they are there, `/readyz` says `starting` and everything else 503.
 """
 
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -15,13 +13,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from evil2root.api import docs_page, metrics
 from evil2root.api.deps import PROBLEMS, DeskDep
 from evil2root.api.guard import PUBLIC, Guard
+from evil2root.api.probes import ALIVE, HEALTH, READINESS, readiness
 from evil2root.api.problems import MEDIA_TYPE, PageError, add_problem_handlers
 from evil2root.api.routes import book, decisions, market, people, portfolio, reconcile, shapes, sources, status
 from evil2root.api.schemas.status import ReadyOut
 from evil2root.api.shell import Shell
 from evil2root.api.strict import StrictRoute
 from evil2root.domain.market.catalogue.registry import TALIB_REGISTRY, Registry
-from evil2root.engine.desk import Desk, Phase
 
 OPENAPI = "/api/openapi.json"
 KEY_SCHEME = {
@@ -48,10 +46,9 @@ class DescribedApp(FastAPI):
         return described
 
 
-def create_app(  # noqa: PLR0913 - what the caller decides
+def create_app(
     *,
     version: str,
-    lifespan: Any = None,
     hosts: Iterable[str] = (),
     secure_cookies: bool = False,
     page_error: PageError | None = None,
@@ -61,8 +58,6 @@ def create_app(  # noqa: PLR0913 - what the caller decides
 
     Parameters
     ----------
-    lifespan
-        Starlette's: opens what the app needs and fills `app.state`.
     hosts
         Names and addresses it is reached by, beside the loopback ones; see `Shell`.
     secure_cookies
@@ -76,7 +71,6 @@ def create_app(  # noqa: PLR0913 - what the caller decides
         title="EVIL2ROOT",
         summary="A self-hosted trading bot that can explain every step it took.",
         version=version,
-        lifespan=lifespan,
         openapi_url=OPENAPI,
         docs_url=None,
         redoc_url=None,
@@ -98,20 +92,15 @@ def _around() -> APIRouter:
     """Health, metrics and documentation."""
     router = APIRouter(route_class=StrictRoute)
 
-    @router.get("/healthz", summary="Is the process alive?", tags=["health"])
+    @router.get(HEALTH, summary="Is the process alive?", tags=["health"])
     async def healthz() -> dict[str, str]:
-        return {"status": "alive"}
+        return ALIVE
 
-    @router.get("/readyz", summary="May it trade?", tags=["health"], response_model=ReadyOut,
+    @router.get(READINESS, summary="May it trade?", tags=["health"], response_model=ReadyOut,
                 responses={503: {"model": ReadyOut, "description": "Not now, and why"}})  # fmt: skip
     async def readyz(request: Request) -> Response:
-        desk: Desk | None = request.app.state.desk
-        ready = ReadyOut(status=Phase.STARTING, reason="The parts are being put together.")
-        if desk is not None:
-            now = desk.status()
-            ready = ReadyOut(status=now.phase, reason=now.says)
-        code = HTTPStatus.OK if ready.status == Phase.READY else HTTPStatus.SERVICE_UNAVAILABLE
-        return JSONResponse(ready.model_dump(), status_code=code)
+        code, document = readiness(request.app.state.desk)
+        return JSONResponse(document, status_code=code)
 
     @router.get("/metrics", summary="For Prometheus", tags=["health"],
                 response_class=Response,

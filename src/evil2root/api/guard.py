@@ -12,13 +12,14 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from evil2root.api.probes import HEALTH, READINESS
 from evil2root.api.problems import Problem, is_for_programs, problem
 from evil2root.api.shell import STATIC
 from evil2root.engine.access import PRE_COOKIE, SESSION_COOKIE, Access, Identity
 
 log = structlog.get_logger()
 
-PUBLIC = frozenset({"/login", "/healthz", "/readyz"})
+PUBLIC = frozenset({"/login", HEALTH, READINESS})
 """The only paths besides static files that need nobody. Everything else, also what is added later, does."""
 LOGIN = "/login"
 HALTS = frozenset({"/halt", "/api/v1/halt"})
@@ -54,7 +55,7 @@ class Guard:
         client = scope.get("client")
         secure = self._secure or scope.get("scheme") == "https"
         state |= {"identity": None, "csrf": "", "origin": client[0] if client else "local", "secure": secure}
-        if scope["path"].startswith(STATIC) or scope["path"] in {"/healthz", "/readyz"}:
+        if scope["path"].startswith(STATIC) or scope["path"] in {HEALTH, READINESS}:
             await self._app(scope, receive, send)
             return
         try:

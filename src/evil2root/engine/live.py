@@ -122,6 +122,8 @@ class Engine:
         self._settled.set()
         self._agreed = asyncio.Event()
         """Set once our books and the broker's were the same: nothing is fed before."""
+        self.compared = asyncio.Event()
+        """Set once the books have been compared with the broker's, whatever came out."""
         self._consuming = False
 
     @property
@@ -197,6 +199,7 @@ class Engine:
 
     async def _conclude(self, found: tuple[Divergence, ...]) -> None:
         """Trade on books that agree; halt on books that differ."""
+        self.compared.set()
         if not found:
             if self.phase is not EnginePhase.READY:
                 log.info("engine.ready", decisions=self._performer.state.carry.decisions)

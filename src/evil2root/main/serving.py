@@ -1,6 +1,7 @@
 """Running the app: database, account, API, dashboard and trading in one process, stopped together."""
 
 import asyncio
+import gc
 import secrets
 import signal
 import socket
@@ -10,37 +11,33 @@ from pathlib import Path
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.applications import Starlette
 
-from evil2root import __version__
-from evil2root.adapters.indicators.pandas_ta import REGISTRY
 from evil2root.adapters.passwords import Argon2Hasher
 from evil2root.adapters.postgres.access import PostgresAccess
 from evil2root.adapters.postgres.desk_queue import PostgresDeskQueue
 from evil2root.adapters.postgres.drills import PostgresDrills
 from evil2root.adapters.postgres.failures import GONE
-from evil2root.adapters.postgres.idempotency import PostgresOnce
 from evil2root.adapters.system_clock import SystemClock
-from evil2root.api.app import create_app
 from evil2root.engine.access import Access
 from evil2root.engine.desk import Phase
 from evil2root.engine.drills import Drills
 from evil2root.engine.errands import Errands, HaltFile
-from evil2root.engine.idempotency import Once
 from evil2root.engine.leading import Superseded
+from evil2root.engine.live import Engine
 from evil2root.logs import set_up_logs
 from evil2root.main.caching import windows_of
 from evil2root.main.database import opened_for_app
 from evil2root.main.failure import Failure
 from evil2root.main.feeds import check_kept, is_replay
+from evil2root.main.front import Front
 from evil2root.main.housekeeping import keep_house
 from evil2root.main.sources import opened_sources
 from evil2root.main.starting import Begun
 from evil2root.main.trading import Trading, calendars_of, wire
 from evil2root.settings import Settings, read_secret
-from evil2root.web.app import install
 
 log = structlog.get_logger()
 
@@ -48,6 +45,9 @@ DRAIN_S = 5.0
 """How long the group of bars in hand may take to finish when the app stops. What does not is recovered at the start."""
 
 ERRANDS_AGAIN_S = 1.0
+
+PAGES_WAIT_S = 2.0
+"""How long loading the pages waits for trading to be ready: who stands by or finds no broker has pages soon."""
 
 SECRET_FILE = "secret-key"  # noqa: S105 - a file's name
 
@@ -70,33 +70,54 @@ async def serve(begun: Begun, *, say: Callable[[str], None]) -> int:
             )
         hot = windows_of(settings, secret=secret)
         trading = wire(settings, database, sources=sources, hot=hot, say=say)
-        app = _application(settings, database.engine, access, trading, host=host)
+        front = Front(trading.desk)
         server = uvicorn.Server(
-            uvicorn.Config(app, host=host, port=begun.port, log_config=None, access_log=False,
-                           server_header=False, timeout_graceful_shutdown=3, lifespan="on")
+            uvicorn.Config(front, host=host, port=begun.port, log_config=None, access_log=False,
+                           server_header=False, timeout_graceful_shutdown=3, lifespan="off")
         )  # fmt: skip
+        ending = _Ending(server)
         say(f"Dashboard on http://{host}:{begun.port} (sign in as admin; Ctrl C stops)")
-        await _until_signal(server, app, listening)
+        async with _traded(settings, database.engine, trading, ending):
+            loading = asyncio.create_task(
+                _load(
+                    front,
+                    ending,
+                    trading.engine,
+                    lambda: _application(settings, database.engine, access, trading, host),
+                ),
+                name="pages",
+            )
+            await _until_signal(server, ending, listening)
+            loading.cancel()
         await hot.close()
-        lost: str = app.state.lost
-        if lost:
-            text = f"{lost} What this process remembers may be old, so it has ended: start it again, and it stands by."
-            raise Failure(text)
+        if ending.because:
+            raise Failure(ending.because)
         say("Stopped. The next start goes on where this one was.")
         return 0 if server.started else 1
 
 
-async def _until_signal(server: uvicorn.Server, app: FastAPI, listening: socket.socket) -> None:
+class _Ending:
+    """How the process comes to its end: by a signal, or because of something that happened inside."""
+
+    def __init__(self, server: uvicorn.Server) -> None:
+        self._server = server
+        self.app: Starlette | None = None
+        self.because = ""
+
+    def begin(self, because: str = "") -> None:
+        """Stop; asked a second time, without waiting for anybody."""
+        self.because = self.because or because
+        self._server.force_exit = self._server.should_exit
+        self._server.should_exit = True
+        if self.app is not None:
+            self.app.state.stopping = True  # open streams end by themselves
+
+
+async def _until_signal(server: uvicorn.Server, ending: _Ending, listening: socket.socket) -> None:
     """Serve until INT or TERM; a second one does not wait for anybody."""
     loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        server.force_exit = server.should_exit
-        app.state.stopping = server.should_exit = True  # open streams end by themselves
-
-    app.state.stop = stop
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, ending.begin)
     try:
         # `serve` would put in its own handlers and raise the signal again at the end.
         await server._serve([listening])  # noqa: SLF001
@@ -105,36 +126,51 @@ async def _until_signal(server: uvicorn.Server, app: FastAPI, listening: socket.
             loop.remove_signal_handler(number)
 
 
-def _application(settings: Settings, database: AsyncEngine, access: Access, trading: Trading, *, host: str) -> FastAPI:
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.desk = trading.desk
-        app.state.access = access
-        app.state.once = Once(PostgresOnce(database), clock=SystemClock())
-        running = asyncio.create_task(_trade(settings, database, trading, app), name="trading")
+async def _load(front: Front, ending: _Ending, engine: Engine, make: Callable[[], Starlette]) -> None:
+    """Load API and pages once trading is ready, or when that takes long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PAGES_WAIT_S):
+            await engine.compared.wait()
+    try:
+        app = await asyncio.to_thread(make)
+    except Exception:
+        log.exception("pages.not_loaded")
+        ending.begin("The API and the pages could not be loaded: see the log.")
+        return
+    ending.app = app
+    front.put(app)
+
+
+def _application(settings: Settings, database: AsyncEngine, access: Access, trading: Trading, host: str) -> Starlette:
+    from evil2root.main.application import application  # noqa: PLC0415 - half of all there is to import
+
+    # As in the command line: the collector would walk all modules again and again while these load.
+    gc.disable()
+    try:
+        return application(settings, database, access, trading.desk, host=host)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@asynccontextmanager
+async def _traded(settings: Settings, database: AsyncEngine, trading: Trading, ending: _Ending) -> AsyncIterator[None]:
+    """Trade meanwhile; at the end what is in hand is finished and the leadership given up."""
+    running = asyncio.create_task(_trade(settings, database, trading, ending), name="trading")
+    try:
         yield
         if trading.leadership.leads:
             with suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_S):
                     await trading.engine.drain()
+    finally:
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
         await trading.leadership.release()
 
-    app = create_app(
-        version=__version__,
-        lifespan=lifespan,
-        hosts=(host, *settings.http.hosts),
-        secure_cookies=settings.http.secure_cookies,
-        indicators=REGISTRY,
-    )
-    app.state.lost = ""
-    install(app)
-    return app
 
-
-async def _trade(settings: Settings, database: AsyncEngine, trading: Trading, app: FastAPI) -> None:
+async def _trade(settings: Settings, database: AsyncEngine, trading: Trading, ending: _Ending) -> None:
     """Stand by, then trade. An error nobody expected stops trading, is logged once, and is shown.
 
     Who has lost the leadership for good ends the whole process: the next start knows what happened since.
@@ -154,8 +190,10 @@ async def _trade(settings: Settings, database: AsyncEngine, trading: Trading, ap
         reason = _reason(problem)
         trading.engine.phase = Phase.STOPPED
         if isinstance(reason, Superseded):
-            trading.engine.says = app.state.lost = str(reason)
-            app.state.stop()
+            trading.engine.says = str(reason)
+            ending.begin(
+                f"{reason} What this process remembers may be old, so it has ended: start it again, and it stands by."
+            )
             return
         log.exception("engine.failed")
         trading.engine.says = (
