@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from evil2root.adapters.brokers import bounded
 from evil2root.adapters.brokers.alpaca import AlpacaBroker
+from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.book.orders import Order, OrderState
 from evil2root.domain.core.ids import client_order_id
 from evil2root.domain.core.money import Price, Quantity
@@ -36,7 +37,7 @@ def server() -> AlpacaServer:
 @pytest.fixture
 async def broker(server: AlpacaServer) -> AsyncIterator[AlpacaBroker]:
     async with served(server) as address:
-        made = AlpacaBroker(address, SecretStr(KEY), SecretStr(SECRET), account="real")
+        made = AlpacaBroker(address, SecretStr(KEY), SecretStr(SECRET), account="real", clock=SystemClock())
         yield made
         await made.close()
 
@@ -126,7 +127,11 @@ async def test_an_amendment_replaces_the_order_once_and_keeps_its_name(
 
 async def test_a_cancel_is_an_answer_only_when_the_record_says_so(broker: AlpacaBroker, server: AlpacaServer) -> None:
     await broker.submit(approved_before(sent()))
-    stop = replace(a_stop(Side.SELL, 10, "90"), client_order_id=sent(attempt=2).client_order_id, account="real")
+    stop = replace(
+        a_stop(Side.SELL, 10, "90"),
+        client_order_id=sent(attempt=2).client_order_id,
+        account="real",
+    )
     await broker.submit(approved_before(stop))
     server.planned.extend(["none", "drop_after"])
 
@@ -189,7 +194,7 @@ async def test_the_books_are_exact_and_signed(broker: AlpacaBroker, server: Alpa
 
 async def test_the_stream_hints_and_its_end_is_said(server: AlpacaServer) -> None:
     async with served(server) as address:
-        broker = AlpacaBroker(address, SecretStr(KEY), SecretStr(SECRET), account="real")
+        broker = AlpacaBroker(address, SecretStr(KEY), SecretStr(SECRET), account="real", clock=SystemClock())
         hints = broker.hints()
         first = asyncio.ensure_future(anext(hints))
         while not server.listeners:  # noqa: ASYNC110 - the server tells it only so
@@ -204,7 +209,9 @@ async def test_the_stream_hints_and_its_end_is_said(server: AlpacaServer) -> Non
 
 async def test_wrong_keys_are_said_without_being_shown(server: AlpacaServer) -> None:
     async with served(server) as address:
-        broker = AlpacaBroker(address, SecretStr("wrong-key"), SecretStr("wrong-secret"), account="real")
+        broker = AlpacaBroker(
+            address, SecretStr("wrong-key"), SecretStr("wrong-secret"), account="real", clock=SystemClock()
+        )
 
         with pytest.raises(BrokerUnavailable, match="forbidden") as told:
             await broker.books()
@@ -214,7 +221,7 @@ async def test_wrong_keys_are_said_without_being_shown(server: AlpacaServer) -> 
 
 
 async def test_nobody_there_is_said_in_time() -> None:
-    broker = AlpacaBroker("http://127.0.0.1:9", SecretStr(KEY), SecretStr(SECRET), account="real")
+    broker = AlpacaBroker("http://127.0.0.1:9", SecretStr(KEY), SecretStr(SECRET), account="real", clock=SystemClock())
 
     with pytest.raises(BrokerUnavailable):
         async with asyncio.timeout(5):

@@ -18,6 +18,7 @@ from evil2root.adapters.brokers.alpaca_orders import levels, request
 from evil2root.adapters.brokers.alpaca_records import cash_of, execution, holding, order_record
 from evil2root.adapters.brokers.bounded import parsed
 from evil2root.adapters.brokers.reading import Unreadable
+from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.book.orders import OrderState
 from evil2root.domain.core.money import Price, Quantity
 from evil2root.domain.core.side import Side
@@ -52,7 +53,7 @@ def server() -> AlpacaServer:
 @pytest.fixture
 async def broker(server: AlpacaServer) -> AsyncIterator[AlpacaBroker]:
     async with served(server) as address:
-        made = AlpacaBroker(address, SecretStr(KEY), SecretStr(SECRET), account="real")
+        made = AlpacaBroker(address, SecretStr(KEY), SecretStr(SECRET), account="real", clock=SystemClock())
         yield made
         await made.close()
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from evil2root.adapters.brokers import binance_wire, bounded
 from evil2root.adapters.brokers.binance import BinanceBroker
 from evil2root.adapters.brokers.binance_records import balances, market, order_record, trade
+from evil2root.adapters.brokers.bounded import Reply, parsed
 from evil2root.adapters.brokers.reading import Unreadable
 from evil2root.domain.book.orders import OrderState
 from evil2root.domain.core.money import Price
@@ -77,7 +78,8 @@ async def test_only_the_venues_own_code_in_its_own_answer_is_a_not_found(
     broker: BinanceBroker, server: BinanceServer
 ) -> None:
     for status, body in NO_ANSWERS:
-        server.raw.extend([(status, body)] * (bounded.TRIES if status >= 500 else 1))
+        told = Reply(status=status, document=parsed(body), words=body)
+        server.raw.extend([(status, body)] * (bounded.TRIES if told.is_broken else 1))
 
         with pytest.raises(BrokerUnavailable):
             await broker.look_up(sent())

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from evil2root.adapters.brokers import alpaca as adapter
 from evil2root.adapters.brokers import bounded
 from evil2root.adapters.brokers.alpaca import AlpacaBroker
+from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.book.orders import Order
 from evil2root.domain.execution.remote import RemoteBroker
 from tests.contract.remote_broker import RemoteBrokerContract, Rig
@@ -91,6 +92,6 @@ class TestAlpacaBroker(RemoteBrokerContract):
         monkeypatch.setattr(adapter, "PAGE", 3)
         server = AlpacaServer()
         async with served(server) as address:
-            broker = AlpacaBroker(address, SecretStr(KEY), SecretStr(SECRET), account="real")
+            broker = AlpacaBroker(address, SecretStr(KEY), SecretStr(SECRET), account="real", clock=SystemClock())
             yield AlpacaRig(broker, server)
             await broker.close()

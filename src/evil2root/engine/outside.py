@@ -23,7 +23,7 @@ from evil2root.engine.watching import Watch
 log = structlog.get_logger()
 
 COMPARE_EVERY_S = 30.0
-RETRY_FIRST_S, RETRY_MOST_S = 0.5, 10.0
+RETRY_FIRST_S, RETRY_MOST_S = 0.2, 10.0
 UNPROTECTED_S = 10.0
 """A position without its stop at the venue for longer than this is an alarm."""
 
@@ -88,7 +88,7 @@ class Outside:
                 at = self._performer.state.carry.closed_at or opening.at
                 return await rejoin(self._performer, self._venue, at=at)
             except BrokerUnavailable as problem:
-                say(f"The broker can't be reached, trying again in {wait:.0f} s. {problem}")
+                say(f"The broker can't be reached, trying again in {wait:.1f} s. {problem}")
                 log.warning("venue.unavailable", problem=str(problem), retry_in_s=wait)
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, RETRY_MOST_S)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.execution.remote import RemoteBroker
 from evil2root.settings import Settings, SettingsProblem
@@ -38,7 +39,9 @@ def remote_broker(settings: Settings, *, symbols: Sequence[str]) -> RemoteBroker
     alpaca = settings.alpaca
     assert alpaca.api_key is not None, "the settings were checked"
     assert alpaca.api_secret is not None, "the settings were checked"
-    return AlpacaBroker(alpaca.base_url, alpaca.api_key, alpaca.api_secret, account=account_of(settings))
+    return AlpacaBroker(
+        alpaca.base_url, alpaca.api_key, alpaca.api_secret, account=account_of(settings), clock=SystemClock()
+    )
 
 
 def _exchange(settings: Settings, symbols: Sequence[str]) -> RemoteBroker:

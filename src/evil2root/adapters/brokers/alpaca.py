@@ -37,9 +37,9 @@ from evil2root.adapters.brokers.alpaca_records import (
 )
 from evil2root.adapters.brokers.bounded import Reply, parsed
 from evil2root.adapters.brokers.reading import Unreadable, as_told
-from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import FINAL, Order, OrderKind, OrderState
+from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.money import ZERO, Money, Price, Quantity
 from evil2root.domain.execution.broker import Answer, Books, BrokerUnavailable
 from evil2root.domain.execution.remote import Heard, Repeat, Traits, VenueOrder
@@ -69,11 +69,12 @@ STREAM_S = 10.0
 class AlpacaBroker:
     """One account at Alpaca."""
 
-    def __init__(self, base_url: str, key: SecretStr, secret: SecretStr, *, account: str) -> None:
+    def __init__(self, base_url: str, key: SecretStr, secret: SecretStr, *, account: str, clock: Clock) -> None:
         self._http = AlpacaHttp(base_url, key, secret)
         self._key, self._secret = key, secret
         self._stream_url = base_url.rstrip("/").replace("http", "ws", 1) + "/stream"
         self._account = account
+        self._clock = clock
         self._names: dict[str, str] = {}
         """Our ids by theirs."""
         self._replaced: dict[str, OrderRecord] = {}
@@ -184,7 +185,7 @@ class AlpacaBroker:
                 garbled.append(f"{problem}: {as_told(raw)}")
                 continue
             last = one.id
-            if one.at <= SystemClock().now() + AHEAD_MOST:
+            if one.at <= self._clock.now() + AHEAD_MOST:
                 latest = max(latest, one.at)
             # Never the end of the page: whoever stops in the middle of it comes back to the rest.
             fills.append((fill, _packed(latest, "")))

@@ -17,7 +17,10 @@ CONNECT_S, READ_S, CALL_S = 3.0, 10.0, 25.0
 """Longest wait for a connection, for the next bytes, and for a whole call with its repetitions."""
 TRIES = 3
 """Of a question. What changes something at the venue is sent once."""
-RETRY_AFTER_MOST_S = 5.0
+RETRY_S = 0.1
+"""Wait before the second try of a question, doubled before the third: the start waits for each of them."""
+TOO_MUCH_S, RETRY_AFTER_MOST_S = 0.5, 5.0
+"""Wait when a venue that is asked too often does not say for how long, and the most that one is given that does."""
 BODY_MAX = 8_000_000
 WORDS_MAX = 300
 """Characters of an error that are repeated to a person."""
@@ -48,6 +51,12 @@ class Reply:
         """Does the venue want to be asked less?"""
         return self.status in (httpx.codes.TOO_MANY_REQUESTS, TEAPOT)
 
+    @property
+    def is_broken(self) -> bool:
+        """Is it the failure of a server, or an answer that was cut off on its way?"""
+        is_cut = self.status == httpx.codes.OK and self.document is None
+        return is_cut or self.status >= httpx.codes.INTERNAL_SERVER_ERROR
+
 
 Once = Callable[[], Awaitable[Reply]]
 
@@ -63,6 +72,8 @@ class BoundedHttp:
         self._client = httpx.AsyncClient(
             base_url=base_url.rstrip("/"), headers={"User-Agent": "evil2root", "Accept-Encoding": ENCODING, **(headers or {})},
             timeout=httpx.Timeout(READ_S, connect=CONNECT_S), follow_redirects=False,
+            # An address without TLS needs none of the certificates that take 50 ms to read; redirects are not followed.
+            verify=not base_url.startswith("http://"),
         )  # fmt: skip
 
     async def question(self, what: str, once: Once) -> Reply:
@@ -74,12 +85,15 @@ class BoundedHttp:
                     try:
                         reply = await once()
                     except BrokerUnavailable as failed:
-                        problem, wait = str(failed), 0.2 * 2**attempt
+                        problem, wait = str(failed), RETRY_S * 2**attempt
                     else:
-                        if not reply.is_too_much and reply.status < httpx.codes.INTERNAL_SERVER_ERROR:
+                        if not (reply.is_too_much or reply.is_broken):
                             return reply
-                        asked_for = 0.5 if reply.retry_after_s is None else reply.retry_after_s
-                        problem, wait = said(reply), min(asked_for, RETRY_AFTER_MOST_S)
+                        problem, wait = said(reply), RETRY_S * 2**attempt
+                        if reply.is_too_much:
+                            wait = TOO_MUCH_S
+                        if reply.retry_after_s is not None:
+                            wait = min(reply.retry_after_s, RETRY_AFTER_MOST_S)
                     if attempt + 1 < TRIES:
                         await asyncio.sleep(wait)
         except TimeoutError:

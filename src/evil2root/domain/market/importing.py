@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from difflib import get_close_matches
 
+import numpy as np
 import polars as pl
 
 from evil2root.domain.core.instrument import AssetClass, Instrument
@@ -133,8 +134,11 @@ class _Place:
 
     def refuse_first(self, wrong: pl.Series, values: pl.Series, problem: str) -> None:
         """Raise for the first row that is `wrong`; `{}` in `problem` is the value."""
-        row = wrong.fill_null(value=True).arg_max() if wrong.fill_null(value=True).any() else None
-        if row is not None:
+        if wrong.null_count():
+            wrong = wrong.fill_null(value=True)
+        if wrong.any():
+            row = wrong.arg_max()
+            assert row is not None, "one is wrong"
             raise BadTable(self.say(row, problem.format(repr(str(values[row])[:SHOWN_MAX]))))
 
 
@@ -142,6 +146,9 @@ def _numbers(values: pl.Series, place: _Place) -> pl.Series:
     """Read a column as Float64; numbers that are no price or volume are refused by the bars' own rules."""
     name = values.name
     if values.dtype == pl.String:
+        clean = values.cast(pl.Float64, strict=False)
+        if not clean.null_count() and np.isfinite(clean.to_numpy()).all():
+            return clean  # nearly every column: none of the questions below need be asked
         texts = values.str.strip_chars()
         place.refuse_first(texts.is_null() | (texts == ""), values, f"{name} is empty; every bar has every value.")
         read = texts.cast(pl.Float64, strict=False)
@@ -175,8 +182,12 @@ _WITH_ZONE = "write it as RFC 3339, like 2024-03-01T14:30:00Z or 2024-03-01T09:3
 
 
 def _opened_from_text(texts: pl.Series, instrument: Instrument, interval: Interval, place: _Place) -> pl.Series:
-    place.refuse_first(texts.is_null() | (texts == ""), texts, "time is empty; every bar has every value.")
     is_date = texts.str.contains(_DATE)
+    if is_date.all(ignore_nulls=False):
+        days = texts.str.to_date("%Y-%m-%d", strict=False)
+        place.refuse_first(days.is_null(), texts, "time {} is no day of the calendar.")
+        return _sessions(days, instrument, interval, place)
+    place.refuse_first(texts.is_null() | (texts == ""), texts, "time is empty; every bar has every value.")
     is_time = texts.str.contains(_TIME + _ZONE)
     without_zone = texts.str.contains(_TIME + "$")
     place.refuse_first(without_zone, texts, "time {} has no time zone; " + _WITH_ZONE)
@@ -186,10 +197,6 @@ def _opened_from_text(texts: pl.Series, instrument: Instrument, interval: Interv
         place.refuse_first(
             ~of_first, texts, f"time {{}} is written otherwise than the first row, which is {other}; write all alike."
         )
-    if is_date.all():
-        days = texts.str.to_date("%Y-%m-%d", strict=False)
-        place.refuse_first(days.is_null(), texts, "time {} is no day of the calendar.")
-        return _sessions(days, instrument, interval, place)
     plain = texts.str.to_uppercase().str.replace(" ", "T").str.replace("Z$", "+00:00")
     plain = plain.str.replace(r"T(\d{2}:\d{2})([+-])", "T$1:00$2")
     read = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False)
