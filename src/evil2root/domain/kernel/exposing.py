@@ -94,16 +94,17 @@ def burden_of(state: State) -> Burden:
     """Sum up positions, working entries (of unknown outcome too), and what somebody else holds or has asked for."""
     burden, portfolio, carry = Burden(), state.portfolio, state.carry
     marks, rates = portfolio.marks, portfolio.rates
+    signed, gross, owned, heat = burden.signed, burden.gross, ZERO, ZERO
     for symbol, position in portfolio.positions.items():
-        mark = marks.get(symbol, position.average_price)
-        rate = rates.get(symbol, position.entry_rate)
-        value = position.quantity * mark * rate
-        burden.signed[symbol], burden.gross[symbol] = value, abs(value)
-        burden.owned += value
+        units = position.quantity * rates.get(symbol, position.entry_rate)
+        value = units * marks.get(symbol, position.average_price)
+        signed[symbol], gross[symbol] = value, abs(value)
+        owned += value
         stop = position.stop
-        loss = abs(value) if stop is None else value - position.quantity * stop * rate
+        loss = gross[symbol] if stop is None else value - units * stop
         if loss > 0:
-            burden.heat += loss
+            heat += loss
+    burden.owned, burden.heat = owned, heat
     for order in state.orders.values():
         if order.leg is Leg.ENTRY:
             price, units = order.price or marks[order.symbol], order.left

@@ -1,7 +1,9 @@
 """How a symbol moved beside what is held, from the returns of the last bars. The crossing from statistics to limits."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from math import sqrt
 from types import MappingProxyType
 
@@ -10,7 +12,7 @@ import numpy as np
 from evil2root.domain.core.conversion import Conversion
 from evil2root.domain.core.money import ZERO, exact
 from evil2root.domain.core.side import Side
-from evil2root.domain.risk.covariance import shrunk_correlations
+from evil2root.domain.risk.covariance import correlations_with_last, standardised
 from evil2root.domain.risk.exposure import Company
 from evil2root.domain.risk.recent import Floats, Recent
 
@@ -38,18 +40,21 @@ def company_of(  # noqa: PLR0913 - what is new, what is held, and how it convert
     `signed` and `gross` are values by symbol; symbols that are not watched have no returns here and are left out.
     None with fewer than 20 bars on which all of them have a return. Cost: T x T x N for N symbols held.
     """
-    place = dict(zip(recent.symbols, range(len(recent.symbols)), strict=True))
-    if symbol not in place:
+    moves = _moves(recent)
+    if symbol not in moves.place:
         return None
-    names = [name for name in signed if name in place]
-    values = _whole_rows(returns_of(recent, [*names, symbol], conversions))
-    if len(values) < RETURNS_MIN:
-        return None
+    names = [name for name in signed if name in moves.place]
+    if moves.whole and conversions.keys().isdisjoint((*names, symbol)):
+        rows = [moves.place[name] for name in (*names, symbol)]
+        unit, grown = moves.unit[rows], moves.grown[rows]
+    else:
+        values = _whole_rows(returns_of(recent, [*names, symbol], conversions))
+        if len(values) < RETURNS_MIN:
+            return None
+        unit, grown = standardised(values), np.expm1(values).T
     money = np.fromiter(map(float, map(signed.__getitem__, names)), dtype=np.float64, count=len(names))
-    # Log returns become simple ones, so that profits of symbols add up.
-    grown = np.expm1(values)
-    held, unit = np.einsum("tn,n->t", grown[:, :-1], money), side.sign * grown[:, -1]
-    alike = shrunk_correlations(values) * np.sign(money) * side.sign
+    held, own = np.einsum("nt,n->t", grown[:-1], money), side.sign * grown[-1]
+    alike = correlations_with_last(unit) * np.sign(money) * side.sign
     weights = np.abs(money)
     if symbol in signed:
         itself = names.index(symbol)
@@ -62,8 +67,32 @@ def company_of(  # noqa: PLR0913 - what is new, what is held, and how it convert
         cluster=cluster,
         cluster_used=sum((gross[name] for name in cluster), gross.get(symbol, ZERO)),
         held=tuple(held.round(4).tolist()),
-        unit=tuple(unit.round(9).tolist()),
+        unit=tuple(own.round(9).tolist()),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moves:
+    """What all entries of one close are compared with: made once, not for each of them."""
+
+    place: Mapping[str, int]
+    """Row of each symbol watched."""
+    whole: bool
+    """Every symbol has a return in every period, and there are enough of them."""
+    unit: Floats
+    """Standardised log returns, shape (N, T)."""
+    grown: Floats
+    """Simple returns, shape (N, T): unlike log returns, profits of symbols add up by them."""
+
+
+@lru_cache(maxsize=1)
+def _moves(recent: Recent) -> _Moves:
+    values = recent.by_period(list(range(len(recent.symbols))))
+    whole = len(values) >= RETURNS_MIN and not np.isnan(values).any()
+    return _Moves(
+        place=dict(zip(recent.symbols, range(len(recent.symbols)), strict=True)), whole=whole,
+        unit=standardised(values) if whole else values.T, grown=np.ascontiguousarray(np.expm1(values).T),
+    )  # fmt: skip
 
 
 def volatility(

@@ -83,8 +83,18 @@ def shrunk_correlations(values: Floats) -> Floats:
     Columns are brought to one variance first: the target then has it too, and a calm currency is not drowned by a wild
     coin beside it. Cost as `shrinkage`.
     """
+    return correlations_with_last(standardised(values))
+
+
+def standardised(values: Floats) -> Floats:
+    """Return columns as rows of mean 0 and variance 1, shape (N, T); 0 for a column that never moved."""
     centred = values - values.mean(axis=0)
     deviation = np.sqrt(np.einsum("tn,tn->n", centred, centred) / len(centred))
-    unit = centred * np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
-    found: Floats = (1 - _shrinkage(unit)) * np.einsum("t,tn->n", unit[:, -1], unit[:, :-1]) / len(unit)
+    unit: Floats = centred * np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    return np.ascontiguousarray(unit.T)
+
+
+def correlations_with_last(unit: Floats) -> Floats:
+    """Return the same as `shrunk_correlations` for what `standardised` returned, or rows of it."""
+    found: Floats = (1 - _shrinkage(unit.T)) * np.einsum("nt,t->n", unit[:-1], unit[-1]) / unit.shape[1]
     return np.clip(found, -1.0, 1.0)
