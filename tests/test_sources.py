@@ -16,6 +16,7 @@ from evil2root.main.failure import Failure
 from evil2root.main.feeds import check_kept, watched
 from evil2root.main.looking import providers
 from evil2root.main.sources import PROVIDERS, opened_sources
+from evil2root.main.starting import begun
 from evil2root.settings import Settings, SettingsProblem, load
 from evil2root.settings.tree import LIVE_SOURCES, UNREAL_SOURCES
 
@@ -38,6 +39,17 @@ class TestTheTable:
         with pytest.raises(SettingsProblem, match=r"MARKET_DATA names folder\. EVIL2ROOT_FOLDER__PATH is not set"):
             async with opened_sources(read(MARKET_DATA="folder"), clock=SystemClock(), calendars=ExchangeCalendars()):
                 pass
+
+    def test_a_start_that_lacks_something_ends_before_it_starts_a_database(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("EVIL2ROOT_DATA_DIR", str(tmp_path / "data"))
+        monkeypatch.setenv("EVIL2ROOT_MARKET_DATA", "tiingo")
+
+        with pytest.raises(Failure, match="EVIL2ROOT_TIINGO__API_KEY is not set"), begun({}, port=0, say=print):
+            pass
+
+        assert not (tmp_path / "data").exists()
 
 
 class TestTheDoctor:

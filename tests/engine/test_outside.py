@@ -283,8 +283,14 @@ async def test_shows_orders_of_others_and_leaves_them_alone() -> None:
 
     await until(engine)
 
-    assert set(engine.performer.state.carry.external) == {theirs.broker_order_id}
+    assert engine.performer.state.carry.external[theirs.broker_order_id].left == Decimal(5)
     assert venue.kept.strangers[0].state is OrderState.ACCEPTED
+
+    venue.kept.strangers[0] = replace(theirs, filled=Decimal(2))
+    engine = an_engine_outside(rules(), told(21), books, venue, start=start_of(frames))
+    await until(engine)
+
+    assert engine.performer.state.carry.external[theirs.broker_order_id].left == Decimal(3)
 
 
 async def test_does_not_trade_on_books_that_differ_and_says_in_what() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from datetime import datetime
 
 import structlog
@@ -81,6 +81,10 @@ class Couriers:
     def owes_amendment(self, order: Order) -> bool:
         """Has the venue not yet acknowledged the order's present price and quantity?"""
         return order.revision > self._amended.get(order.client_order_id, 0)
+
+    def forget_all_but(self, open_orders: Container[str]) -> None:
+        """Forget what was acknowledged of orders that are over."""
+        self._amended = {name: revision for name, revision in self._amended.items() if name in open_orders}
 
     async def idle(self) -> None:
         """Wait until nothing is being carried."""

@@ -214,8 +214,9 @@ class Watch:
                 others.append(external(record))
             elif order.state in OVER and order.client_order_id not in self._state().orders:
                 told.append(self._late(order, record))
-        if {o.broker_order_id for o in others} != set(self._state().carry.external):
-            told.append(ExternalSeen(orders=tuple(others[:EXTERNAL_MAX]), at=self._wall.now()))
+        others = others[:EXTERNAL_MAX]
+        if {o.broker_order_id: o for o in others} != self._state().carry.external:
+            told.append(ExternalSeen(orders=tuple(others), at=self._wall.now()))
         return told
 
     def _late(self, order: Order, record: VenueOrder) -> Event:
@@ -278,6 +279,7 @@ class Watch:
     def _ask_again(self) -> None:
         """Repeat cancels and amendments that show no effect: both are harmless when they come twice."""
         orders = self._state().orders
+        self._couriers.forget_all_but(orders)
         self._asked_again = {k: v for k, v in self._asked_again.items() if k in orders}
         for order in orders.values():
             if self._couriers.busy_with(order.symbol):

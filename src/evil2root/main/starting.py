@@ -60,9 +60,21 @@ def _settings(overrides: Mapping[str, str], say: Callable[[str], None]) -> Setti
     unbuilt = settings.unbuilt()
     if unbuilt:  # what nobody set is no mistake before it is to be used
         raise Failure(unbuilt, code=USAGE)
+    lacks = _lacks(settings)
+    if lacks:
+        raise Failure(lacks, code=USAGE)
     for line in settings.reserved():
         say(line)
     return settings
+
+
+def _lacks(settings: Settings) -> str:
+    """Say what the sources of bars can't work without, before a database is started for nothing."""
+    if settings.market_data == ("replay",):
+        return ""
+    from evil2root.main.sources import lacking  # noqa: PLC0415 - who replays asks nobody
+
+    return "\n".join(lacking(settings).values())
 
 
 def _listen(host: str, port: int) -> socket.socket:

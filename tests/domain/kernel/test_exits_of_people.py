@@ -9,6 +9,7 @@ import pytest
 from evil2root.domain.book.fills import Fill
 from evil2root.domain.book.orders import Leg, Order, OrderState
 from evil2root.domain.book.positions import Position
+from evil2root.domain.book.protection import Protect
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.money import ZERO, Money, Price, Quantity
 from evil2root.domain.core.side import Side
@@ -22,6 +23,7 @@ from evil2root.domain.kernel.events import (
     HaltAsked,
     OrderAnswered,
     ResumeAsked,
+    StopMoveAsked,
 )
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.profiles import make_policy
@@ -169,3 +171,30 @@ def test_resuming_what_is_not_halted_begins_no_new_peak() -> None:
 
     assert after.carry.risk == fallen.carry.risk
     assert not any(isinstance(a, KeepBreaker) for a in actions)
+
+
+@pytest.mark.parametrize("moved", ["130", None])
+def test_the_rest_of_an_entry_leaves_a_target_where_a_person_put_it(moved: str | None) -> None:
+    protect = Protect(stop=Decimal(10), target=Decimal(20), relative=False)
+    entry = an_order(Side.BUY, 10, state=OrderState.ACCEPTED, protect=protect)
+    state = replace(empty(), orders={entry.client_order_id: entry}, portfolio=replace(
+        empty().portfolio, cash=Money(Decimal(10_000)), marks={"AAPL": Price(Decimal(100))}))  # fmt: skip
+    state = told(state, rules(), part(entry, "E-1", "100"))
+    if moved is not None:
+        state = told(state, rules(), StopMoveAsked(symbol="AAPL", by="ann", at=AT, target=Price(Decimal(moved))))
+
+    state = told(state, rules(), part(entry, "E-2", "102"))
+
+    position = state.portfolio.positions["AAPL"]
+    assert position.quantity == Decimal(10)
+    assert position.target == Decimal(moved or "121")
+
+
+def part(entry: Order, name: str, price: str) -> FillArrived:
+    return FillArrived(
+        fill=Fill(
+            venue="fake", account="real", execution_id=name, client_order_id=entry.client_order_id, symbol="AAPL",
+            side=Side.BUY, quantity=Quantity(Decimal(5)), price=Price(Decimal(price)), fee=Money(ZERO), at=AT,
+            slippage=Money(ZERO),
+        )
+    )  # fmt: skip

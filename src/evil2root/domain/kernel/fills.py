@@ -146,6 +146,8 @@ def _enlarge(turn: Turn, order: Order, fill: Fill, before: Position | None) -> N
     instrument = turn.policy.instruments[fill.symbol]
     protect = order.protect or Protect(stop=None, target=None, relative=False)
     stop, target = protect.levels(position.average_price, position.side, instrument)
+    if before is not None and before.target != protect.levels(before.average_price, before.side, instrument)[1]:
+        target = before.target  # a person moved it between two parts of the entry
     if before is not None and before.stop is not None:
         is_long = position.side is Side.BUY
         stop = before.stop if stop is None else Price(levels.tighter(is_long, before.stop, stop))
