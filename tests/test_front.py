@@ -1,0 +1,50 @@
+"""Before the pages are loaded: probes are answered, everything else waits for the pages and is answered by them."""
+
+import asyncio
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from evil2root.engine.desk import Phase
+from evil2root.main.front import Front
+from tests.fakes.desk import a_desk
+
+
+def asking(front: Front) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://127.0.0.1")
+
+
+def pages() -> Starlette:
+    async def echo(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(f"{request.url.path} {(await request.body()).decode()}")
+
+    return Starlette(routes=[Route("/{path:path}", echo, methods=["GET", "POST"])])
+
+
+@pytest.mark.parametrize(
+    ("phase", "status"), [(Phase.READY, 200), (Phase.RECOVERING, 503), (Phase.STANDBY, 503), (Phase.DIVERGED, 503)]
+)
+async def test_says_whether_it_may_trade_before_the_pages_are_there(phase: Phase, status: int) -> None:
+    async with asking(Front(a_desk(bars=5, phase=phase, says="so it is"))) as client:
+        ready, alive = await client.get("/readyz"), await client.get("/healthz")
+
+    assert (ready.status_code, ready.json()) == (status, {"status": phase.value, "reason": "so it is"})
+    assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
+    assert ready.headers["cache-control"] == "no-store"
+
+
+async def test_whoever_asks_for_a_page_meanwhile_gets_it_when_the_pages_are_there() -> None:
+    front = Front(a_desk(bars=5))
+    async with asking(front) as client:
+        waiting = asyncio.create_task(client.post("/halt", content="now"))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+
+        front.put(pages())
+
+        assert (await waiting).text == "/halt now"
+        assert (await client.get("/readyz")).text == "/readyz "  # from now on the pages answer everything
