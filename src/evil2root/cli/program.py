@@ -49,6 +49,7 @@ def main() -> NoReturn:
     debug = "--debug" in sys.argv
     # The collector would walk a thousand modules again and again while they load, a sixth of a start; `run` ends this.
     gc.disable()
+    _import_logging_plainly()
     try:
         sys.exit(app(prog_name="evil2root", standalone_mode=False) or 0)
     except Exit as done:
@@ -68,6 +69,20 @@ def main() -> NoReturn:
         if debug:
             raise
         _end(f"{type(problem).__name__}: {problem}. Add --debug to see where.", FAILED)
+
+
+def _import_logging_plainly() -> None:
+    """Import structlog as if rich were not there: to draw tracebacks with it costs every start a tenth of a second.
+
+    Plain tracebacks show no values of variables either, which may be secret.
+    """
+    if "rich" in sys.modules:
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]  # how to tell an import that there is no such module
+    try:
+        import structlog  # noqa: F401, PLC0415
+    finally:
+        del sys.modules["rich"]
 
 
 def _usage(problem: TyperException) -> str:
