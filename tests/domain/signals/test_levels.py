@@ -1,4 +1,5 @@
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -47,7 +48,7 @@ class TestNamedPrices:
         found = of(Origin.ROUND, levels(bars_closing_at([98.0 + day % 3 for day in range(60)])))
 
         assert {level.price for level in found} <= {90.0, 95.0, 100.0, 105.0}
-        assert 100.0 in {level.price for level in found}
+        assert 95.0 in {level.price for level in found}
 
     def test_the_month_before_gives_its_high_and_low(self) -> None:
         bars = a_series(75)
@@ -110,3 +111,13 @@ def test_strength_grows_with_touches_and_reaction_and_falls_with_age_and_breaks(
     assert strength_of(touches=3, age_frac=0.2, reaction=1.0, volume_ratio=1.5, flips=1) > base
     assert strength_of(touches=3, age_frac=0.5, reaction=1.0, volume_ratio=1.0, flips=1) < base
     assert strength_of(touches=3, age_frac=0.2, reaction=1.0, volume_ratio=1.0, flips=2) < base
+
+
+def test_of_levels_that_lie_together_the_strongest_is_told() -> None:
+    bars = bars_closing_at([98.0 + day % 3 for day in range(60)])
+    span = float((bars["high"] - bars["low"]).mean())  # every bar is alike: the average range
+
+    prices = sorted(level.price for level in levels(bars))
+
+    assert len(prices) > 3
+    assert min(after - before for before, after in pairwise(prices)) > 0.2 * span

@@ -18,6 +18,8 @@ REACH = 5
 RANGE_BARS = 14
 TOLERANCE_RANGES = 0.5
 """Turns within this many average ranges of their mean are one level; a close further away is beyond it."""
+SAME_RANGES = 0.25
+"""Of levels that lie nearer together than this many average ranges, by whatever origin, the strongest is told."""
 LEVELS_MAX = 24
 """Strongest levels kept."""
 VOLUME_BINS = 60
@@ -47,8 +49,11 @@ def levels(bars: pl.DataFrame) -> tuple[Level, ...]:
         *_round_numbers(recent, span=span),
         *_periods(recent, span=span),
     ]
-    strongest = sorted(found, key=lambda level: (-level.strength, level.price, level.origin))
-    return tuple(strongest[:LEVELS_MAX])
+    kept: list[Level] = []
+    for level in sorted(found, key=lambda level: (-level.strength, level.price, level.origin)):
+        if all(abs(level.price - other.price) > SAME_RANGES * span for other in kept):
+            kept.append(level)
+    return tuple(kept[:LEVELS_MAX])
 
 
 def _clusters(bars: pl.DataFrame, turns: tuple[Pivot, ...], *, span: float) -> Iterator[Level]:
