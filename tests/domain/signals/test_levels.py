@@ -45,10 +45,10 @@ class TestClusters:
 
 class TestNamedPrices:
     def test_round_numbers_are_near_the_price(self) -> None:
-        found = of(Origin.ROUND, levels(bars_closing_at([98.0 + day % 3 for day in range(60)])))
+        found = of(Origin.ROUND, levels(bars_closing_at([87.5 + day % 3 for day in range(60)])))
 
-        assert {level.price for level in found} <= {90.0, 95.0, 100.0, 105.0}
-        assert 95.0 in {level.price for level in found}
+        assert {level.price for level in found} <= {80.0, 85.0, 90.0, 95.0}
+        assert 85.0 in {level.price for level in found}
 
     def test_the_month_before_gives_its_high_and_low(self) -> None:
         bars = a_series(75)
@@ -114,10 +114,12 @@ def test_strength_grows_with_touches_and_reaction_and_falls_with_age_and_breaks(
 
 
 def test_of_levels_that_lie_together_the_strongest_is_told() -> None:
-    bars = bars_closing_at([98.0 + day % 3 for day in range(60)])
-    span = float((bars["high"] - bars["low"]).mean())  # every bar is alike: the average range
+    bars = a_series(75)
+    span = float(np.mean(bars["high"].to_numpy() - bars["low"].to_numpy()))
 
-    prices = sorted(level.price for level in levels(bars))
+    found = levels(bars)
+    prices = sorted(level.price for level in found)
 
-    assert len(prices) > 3
+    assert len(prices) > 8  # with all origins 15, three of them at the round 95
     assert min(after - before for before, after in pairwise(prices)) > 0.2 * span
+    assert next(level.origin for level in found if abs(level.price - 95.0) < 0.4) is Origin.ROUND
