@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+import pytest
 
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.timeframe import Interval
@@ -18,7 +19,8 @@ BTC = instrument_for("BTC-USD")
 class Jumping:
     """A calm market that is 10 % higher from one hour on."""
 
-    def __init__(self, jump: int) -> None:
+    def __init__(self, jump: int, *, currency: str | None = None) -> None:
+        self.currency = currency
         self.jump, self.asked = jump, list[tuple[datetime, datetime]]()
 
     async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Heard:
@@ -29,7 +31,11 @@ class Jumping:
             if start <= at < end:
                 rows.append((at, close, close, close, close, 5.0 + hour % 3, None))
         frame = pl.DataFrame(rows, schema=RAW_SCHEMA, orient="row")
-        return Heard(answer=Fetched(symbol=symbol, interval=interval, rows=frame, source="x", fetched_at=end))
+        return Heard(
+            answer=Fetched(
+                symbol=symbol, interval=interval, rows=frame, source="x", fetched_at=end, currency=self.currency
+            )
+        )
 
 
 async def test_a_question_begins_with_bars_that_are_stored() -> None:
@@ -57,3 +63,12 @@ async def test_a_jump_is_set_aside_at_first_and_believed_once_four_bars_stay() -
 
     assert new == [0, 0, 0, 4, 1]
     assert (await shelf.stored("BTC-USD", Interval.H1)).height == 65
+
+
+@pytest.mark.parametrize(("told", "believed"), [("USD", True), (None, True), ("EUR", False)])
+async def test_prices_in_another_currency_than_the_symbols_are_set_aside(told: str | None, *, believed: bool) -> None:
+    gatherer = Gatherer(teller=Jumping(1_000, currency=told), calendars=ComputedCalendars(), shelf=MemoryShelf())
+
+    found = await gatherer.gather(BTC, Interval.H1, start=FIRST, end=FIRST + 50 * HOUR)
+
+    assert (found.new, found.set_aside) == ((50, 0) if believed else (0, 50))

@@ -74,7 +74,7 @@ class Gatherer:
         heard = await self._teller.heard(symbol, interval, start=asked_from, end=end)
         overlapped = await self.shelf.stored(symbol, interval, start=start, until=end + SLACK)
         stored = pl.concat([before, overlapped]).unique("opened_at").sort("opened_at")
-        known = Known(stored=stored, peers=heard.peers, has_volume=instrument.has_volume)
+        known = Known(stored=stored, peers=heard.peers, has_volume=instrument.has_volume, currency=instrument.told_in)
         cleaned = clean(heard.answer, self._calendars.sessions(instrument), known)
         new = await self.shelf.take(cleaned)
         return Gathered(new=new, told=cleaned.good.height, set_aside=cleaned.quarantined.height, silent=heard.silent)

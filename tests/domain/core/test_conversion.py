@@ -79,3 +79,12 @@ def test_without_a_way_or_a_close_there_is_no_rate_and_it_says_so() -> None:
     assert "No rate from EUR to USD is known: add EURUSD=X to the watchlist" in lost.missing
     assert late.rate({}) is None
     assert "EURUSD=X has no close so far" in late.missing
+
+
+@pytest.mark.parametrize(
+    ("symbol", "told"),
+    [("AAPL", "USD"), ("AIR.PA", "EUR"), ("VOD.L", "GBp"), ("NPN.JO", "ZAc"), ("TEVA.TA", "ILA"), ("BTC-EUR", "EUR"),
+     ("JPY=X", "JPY"), ("^FTSE", None)],
+)  # fmt: skip
+def test_says_how_sources_write_what_prices_are_in(symbol: str, told: str | None) -> None:
+    assert instrument_for(symbol).told_in == told

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from evil2root.domain.core.listings import CURRENCIES, LISTINGS, NEW_YORK, Session
+from evil2root.domain.core.listings import CURRENCIES, HUNDREDTHS, LISTINGS, NEW_YORK, Session
 from evil2root.domain.core.money import ONE, ZERO, Price, Quantity, down_to, exact, floor_to, nearest_to, up_to
 from evil2root.domain.core.sectors import SECTORS, UNKNOWN
 from evil2root.domain.core.side import Side
@@ -63,6 +63,13 @@ class Instrument:
         if self.lot <= 0 or (self.tick is not None and self.tick <= 0):
             msg = f"{self.symbol}: tick {self.tick} and lot {self.lot} must be above zero."
             raise ValueError(msg)
+
+    @property
+    def told_in(self) -> str | None:
+        """What sources write beside prices: the currency, or its hundredth; none for an index, a level and no money."""
+        if self.symbol.startswith("^"):
+            return None
+        return self.currency if self.quote_unit == ONE else HUNDREDTHS.get(self.currency)
 
     def price(self, raw: float | Decimal) -> Price:
         """Cross from a float to a price: nearest tick. Raises `ValueError` unless above zero and finite."""

@@ -34,6 +34,8 @@ Listing = tuple[str, Decimal, Session]
 """Currency, how much of it a price of 1 is, hours."""
 
 HUNDREDTH = Decimal("0.01")
+HUNDREDTHS = {"GBP": "GBp", "ZAR": "ZAc", "ILS": "ILA"}
+"""How Yahoo writes that prices are in pence, cents or agorot."""
 
 
 def _listing(currency: str, name: str, zone: str, opens: time, closes: time, unit: Decimal = ONE) -> Listing:  # noqa: PLR0913 - a row of the table
