@@ -1,5 +1,6 @@
 """The table of market-data providers, and what it makes of the settings."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.core.timeframe import Interval
 from evil2root.main.failure import Failure
-from evil2root.main.feeds import check_kept, watched
+from evil2root.main.feeds import check_kept, present, watched
 from evil2root.main.looking import providers
-from evil2root.main.sources import PROVIDERS, opened_sources
+from evil2root.main.sources import PROVIDERS, opened_sources, stream_of
 from evil2root.main.starting import begun
 from evil2root.settings import Settings, SettingsProblem, load
 from evil2root.settings.tree import LIVE_SOURCES, UNREAL_SOURCES
+from tests.servers.alpaca_data import KEY, SECRET
+from tests.servers.alpaca_stream import AlpacaStreamServer
+from tests.servers.serving import served
 
 
 def read(**values: str) -> Settings:
@@ -32,8 +36,38 @@ class TestTheTable:
     async def test_makes_the_named_sources_in_their_order(self, tmp_path: Path) -> None:
         settings = read(MARKET_DATA="folder", FOLDER__PATH=str(tmp_path))
 
-        async with opened_sources(settings, clock=SystemClock(), calendars=ExchangeCalendars()) as sources:
-            assert sources.name == "folder"
+        async with opened_sources(settings, clock=SystemClock(), calendars=ExchangeCalendars()) as live:
+            assert live.sources.name == "folder"
+            assert live.stream is None
+
+    @pytest.mark.parametrize(
+        ("named", "stream"), [("yfinance,alpaca", "yfinance"), ("tiingo,alpaca", "alpaca"), ("tiingo", None)]
+    )
+    def test_listens_to_the_first_source_that_has_a_stream(self, named: str, stream: str | None) -> None:
+        settings = read(
+            MARKET_DATA=named, ALPACA__API_KEY="k", ALPACA__API_SECRET="s", TIINGO__API_KEY="t", ALPACA__FEED="iex"
+        )
+
+        found = stream_of(settings, clock=SystemClock(), calendars=ExchangeCalendars())
+
+        assert (None if found is None else found.name) == stream
+
+    async def test_a_feed_of_the_present_listens_for_its_symbols(self, engine: AsyncEngine) -> None:
+        server, clock, calendars = AlpacaStreamServer(), SystemClock(), ExchangeCalendars()
+        async with served(server) as address:
+            settings = read(
+                MARKET_DATA="alpaca", ALPACA__API_KEY=KEY, ALPACA__API_SECRET=SECRET, ALPACA__DATA_URL=address,
+                ALPACA__FEED="iex", WATCHLIST="AAPL,BTC-USD",
+            )  # fmt: skip
+            async with opened_sources(settings, clock=clock, calendars=calendars) as live:
+                market = present(settings, engine, live, calendars)
+                assert market.listen is not None
+                listening = asyncio.ensure_future(market.listen())
+                async with asyncio.timeout(20):
+                    await server.subscribed.wait()
+                listening.cancel()
+
+        assert server.asked[0]["bars"] == ["AAPL"]  # coins are told elsewhere
 
     async def test_says_what_a_source_lacks(self) -> None:
         with pytest.raises(SettingsProblem, match=r"MARKET_DATA names folder\. EVIL2ROOT_FOLDER__PATH is not set"):

@@ -1,5 +1,6 @@
 """Where bars come from: a replay of recorded history, or sources that are asked after every close."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,11 +22,12 @@ from evil2root.domain.market.history import History
 from evil2root.domain.market.sources import BarFeed
 from evil2root.engine.asking import Standing
 from evil2root.engine.event_clock import EventClock
-from evil2root.engine.fail_over import FailOver
 from evil2root.engine.gathering import Gatherer
+from evil2root.engine.listening import Listener
 from evil2root.engine.polling import Patience, PolledFeed
 from evil2root.engine.warming import warm_up
 from evil2root.main.failure import Failure
+from evil2root.main.sources import Live
 from evil2root.main.venues import account_of
 from evil2root.settings import Settings
 
@@ -64,6 +66,8 @@ class Market:
     missing: Callable[[], Mapping[str, str]] = dict
     due: Callable[[], datetime | None] = lambda: None
     providers: Callable[[], tuple[Standing, ...]] = tuple
+    listen: Callable[[], Awaitable[None]] | None = None
+    """Hears of bars before they are asked for, for as long as it is run; none without a stream."""
 
 
 def is_replay(settings: Settings) -> bool:
@@ -98,13 +102,15 @@ def recorded(settings: Settings, database: AsyncEngine) -> Market:
     )  # fmt: skip
 
 
-def present(settings: Settings, database: AsyncEngine, sources: FailOver, calendars: Calendars) -> Market:
-    """Return a feed that asks `sources` after every close."""
+def present(settings: Settings, database: AsyncEngine, live: Live, calendars: Calendars) -> Market:
+    """Return a feed that asks the sources after every close, sooner again when the stream has told of a bar."""
     clock, interval, symbols = SystemClock(), settings.interval, watched(settings)
     instruments = [instrument_for(symbol) for symbol in symbols]
-    gatherer = Gatherer(teller=sources, calendars=calendars, shelf=PostgresShelf(database))
+    gatherer = Gatherer(teller=live.sources, calendars=calendars, shelf=PostgresShelf(database))
+    listener = None if live.stream is None else Listener(live.stream, symbols)
     feed = PolledFeed(instruments, interval, gatherer=gatherer, calendars=calendars, clock=clock,
-                      starts_after=clock.now(), patience=Patience.of(interval))  # fmt: skip
+                      starts_after=clock.now(), patience=Patience.of(interval),
+                      sleep=asyncio.sleep if listener is None else listener.sleep)  # fmt: skip
 
     async def prepare(say: Say) -> None:
         without = await warm_up(
@@ -118,7 +124,8 @@ def present(settings: Settings, database: AsyncEngine, sources: FailOver, calend
         # The account's clock is that of the bars it was told: one set of rules for paper, replay and backtest.
         clock=EventClock(), present=clock, source=",".join(settings.market_data),
         origin=f"invented prices, seed {settings.simulated.seed}" if is_invented else "", simulated=is_invented,
-        missing=lambda: feed.missing, due=feed.overdue_since, providers=lambda: sources.standing,
+        missing=lambda: feed.missing, due=feed.overdue_since, providers=lambda: live.sources.standing,
+        listen=None if listener is None else listener.run,
     )  # fmt: skip
 
 

@@ -45,8 +45,8 @@ async def fetch(  # noqa: PLR0913 - a stretch of several series, and who is told
             raise Failure(text, code=USAGE)
         await check_unmixed(settings, database, [one.symbol for one in instruments], length)
         calendars = calendars_of(settings)
-        async with opened_sources(settings, clock=clock, calendars=calendars) as sources:
-            gatherer = Gatherer(teller=sources, calendars=calendars, shelf=PostgresShelf(database))
+        async with opened_sources(settings, clock=clock, calendars=calendars) as live:
+            gatherer = Gatherer(teller=live.sources, calendars=calendars, shelf=PostgresShelf(database))
             fetcher, slots = Fetcher(gatherer, calendars=calendars, clock=clock), asyncio.Semaphore(AT_ONCE)
 
             async def one(place: int) -> Progress:

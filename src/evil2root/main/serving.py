@@ -5,7 +5,7 @@ import gc
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -62,14 +62,14 @@ async def serve(begun: Begun, *, say: Callable[[str], None]) -> int:
     async with opened_for_app(settings, begun.server, say=say) as database, AsyncExitStack() as stack:
         secret = await _secret(settings)
         access = await _doorkeeper(settings, database.engine, say, secret=secret)
-        sources = None
+        live = None
         if not is_replay(settings):
             await check_kept(settings, database.engine)
-            sources = await stack.enter_async_context(
+            live = await stack.enter_async_context(
                 opened_sources(settings, clock=SystemClock(), calendars=calendars_of(settings))
             )
         hot = windows_of(settings, secret=secret)
-        trading = wire(settings, database, sources=sources, hot=hot, say=say)
+        trading = wire(settings, database, live=live, hot=hot, say=say)
         front = Front(trading.desk)
         server = uvicorn.Server(
             uvicorn.Config(front, host=host, port=begun.port, log_config=None, access_log=False,
@@ -183,6 +183,8 @@ async def _trade(settings: Settings, database: AsyncEngine, trading: Trading, en
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(trading.leading.trade(), name="engine")
             tasks.create_task(_run_errands(errands), name="errands")
+            if trading.listen is not None:
+                tasks.create_task(_listened(trading.listen), name="stream")
             tasks.create_task(keep_house(settings, database), name="retention")
             if settings.execution.drill_every_s is not None:
                 tasks.create_task(_drills(settings, database, trading).run(), name="drills")
@@ -199,6 +201,14 @@ async def _trade(settings: Settings, database: AsyncEngine, trading: Trading, en
         trading.engine.says = (
             f"Trading stopped on an error: {type(reason).__name__}: {reason}. See the log, then restart."
         )
+
+
+async def _listened(listen: Callable[[], Awaitable[None]]) -> None:
+    """Listen for as long as that goes well: whatever breaks here, bars are asked for without it."""
+    try:
+        await listen()
+    except Exception:
+        log.exception("stream.failed")
 
 
 def _drills(settings: Settings, database: AsyncEngine, trading: Trading) -> Drills:

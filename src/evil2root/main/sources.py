@@ -8,6 +8,7 @@ from typing import Protocol
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.sources import BarSource
+from evil2root.domain.market.streams import QuoteStream
 from evil2root.engine.asking import Manners
 from evil2root.engine.fail_over import FailOver, Plan
 from evil2root.settings import Settings, SettingsProblem
@@ -42,6 +43,8 @@ class Provider:
     lacks: Callable[[Settings], str] = lambda _: ""
     """One sentence on a setting it can't work without, or nothing."""
     manners: Manners = Manners()  # noqa: RUF009 - frozen
+    stream: Callable[[Place], QuoteStream] | None = None
+    """Its stream, for those that have one: it only says when to ask sooner."""
 
 
 ON_DISK = Manners(requests_a_minute=6_000, tries=1, failures_max=20)
@@ -86,6 +89,21 @@ def _alpaca(place: Place) -> OpenSource:
     )
 
 
+def _alpaca_stream(place: Place) -> QuoteStream:
+    from evil2root.adapters.market_data.alpaca_stream import AlpacaStream  # noqa: PLC0415 - see `Provider.make`
+
+    given = place.settings.alpaca
+    assert given.api_key is not None, "`lacks` was asked"
+    assert given.api_secret is not None, "`lacks` was asked"
+    return AlpacaStream(given.data_url, given.api_key, given.api_secret, feed=given.feed)
+
+
+def _yahoo_stream(place: Place) -> QuoteStream:
+    from evil2root.adapters.market_data.yahoo_stream import YahooStream  # noqa: PLC0415 - see `Provider.make`
+
+    return YahooStream(place.settings.yfinance.base_url)
+
+
 def _tiingo(place: Place) -> OpenSource:
     from evil2root.adapters.market_data.tiingo import TiingoSource  # noqa: PLC0415 - see `Provider.make`
 
@@ -109,13 +127,13 @@ def _unset(key: str, value: object, *, needs: str) -> str:
 
 
 PROVIDERS: Mapping[str, Provider] = {
-    "yfinance": Provider(make=_yfinance, manners=BY_CUSTOM),
+    "yfinance": Provider(make=_yfinance, manners=BY_CUSTOM, stream=_yahoo_stream),
     "folder": Provider(
         make=_folder, manners=ON_DISK,
         lacks=lambda s: _unset("FOLDER__PATH", s.folder.path, needs="it names the folder of SYMBOL_INTERVAL.csv files"),
     ),
     "alpaca": Provider(
-        make=_alpaca, manners=Manners(requests_a_minute=60),  # each question is two requests and more, of 200 a minute
+        make=_alpaca, stream=_alpaca_stream, manners=Manners(requests_a_minute=60),  # each question is two requests and more, of 200 a minute
         lacks=lambda s: _unset("ALPACA__API_KEY", s.alpaca.api_key and s.alpaca.api_secret,
                                needs="Alpaca tells prices only to who has a key; set ALPACA__API_SECRET too"),
     ),
@@ -140,8 +158,17 @@ def lacking(settings: Settings) -> dict[str, str]:
     return {name: f"{PREFIX}MARKET_DATA names {name}. {says}" for name, says in said.items() if says}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """Where bars of the present come from."""
+
+    sources: FailOver
+    stream: QuoteStream | None
+    """Of the first source that has one."""
+
+
 @asynccontextmanager
-async def opened_sources(settings: Settings, *, clock: Clock, calendars: Calendars) -> AsyncIterator[FailOver]:
+async def opened_sources(settings: Settings, *, clock: Clock, calendars: Calendars) -> AsyncIterator[Live]:
     """Yield the sources that the settings name behind one port, in their order; close them afterwards.
 
     Raises `SettingsProblem` when one lacks a setting, or a package that is not installed.
@@ -157,7 +184,17 @@ async def opened_sources(settings: Settings, *, clock: Clock, calendars: Calenda
             sources.append(source)
         manners = {name: provider_of(name).manners for name in settings.market_data}
         voices = min(settings.market_data_voices, len(sources))
-        yield FailOver(sources, clock=clock, plan=Plan(manners=manners, voices=voices))
+        fail_over = FailOver(sources, clock=clock, plan=Plan(manners=manners, voices=voices))
+        yield Live(sources=fail_over, stream=stream_of(settings, clock=clock, calendars=calendars))
+
+
+def stream_of(settings: Settings, *, clock: Clock, calendars: Calendars) -> QuoteStream | None:
+    """Make the stream of the first named source that has one; none when none has. Opens no connection yet."""
+    for name in settings.market_data:
+        stream = provider_of(name).stream
+        if stream is not None:
+            return stream(Place(settings=settings, clock=clock, calendars=calendars, name=name))
+    return None
 
 
 def made(settings: Settings, name: str, *, clock: Clock, calendars: Calendars) -> OpenSource:

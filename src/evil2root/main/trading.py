@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evil2root import __version__
@@ -26,7 +26,6 @@ from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.profiles import make_policy
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.errands import HaltFile
-from evil2root.engine.fail_over import FailOver
 from evil2root.engine.hot import HotWindows
 from evil2root.engine.leading import Leading
 from evil2root.engine.live import Engine, Ports
@@ -35,6 +34,7 @@ from evil2root.engine.trading_desk import Facts, TradingDesk
 from evil2root.main.announcing import live_words
 from evil2root.main.database import Database
 from evil2root.main.feeds import present, recorded
+from evil2root.main.sources import Live
 from evil2root.main.venues import account_of, currency_of, remote_broker
 from evil2root.settings import Settings, describe
 
@@ -47,6 +47,8 @@ class Trading:
     desk: TradingDesk
     leadership: PostgresLeadership
     leading: Leading
+    listen: Callable[[], Awaitable[None]] | None
+    """See `feeds.Market.listen`."""
 
 
 def policy_of(settings: Settings, symbols: Sequence[str], *, strategy: str | None = None,
@@ -62,12 +64,11 @@ def policy_of(settings: Settings, symbols: Sequence[str], *, strategy: str | Non
 
 
 def wire(
-    settings: Settings, opened: Database, *, sources: FailOver | None, hot: HotWindows | None = None,
-    say: Callable[[str], None]
+    settings: Settings, opened: Database, *, live: Live | None, hot: HotWindows | None = None, say: Callable[[str], None]
 ) -> Trading:  # fmt: skip
     """Build everything an account needs; nothing is written or trades before this process leads.
 
-    Without `sources` recorded history is played. Raises `BarsUnavailable` or `BadTable` when it can't be read,
+    Without `live` sources recorded history is played. Raises `BarsUnavailable` or `BadTable` when it can't be read,
     `SettingsProblem` when the venue can't trade what is on it.
     """
     machine, database = SystemClock(), opened.engine
@@ -75,12 +76,12 @@ def wire(
         opened.dsn, holder=f"{platform.node()}:{os.getpid()}", clock=machine, alone=not opened.shared
     )
     bars, quality, calendars = PostgresBars(database), PostgresQuality(database), calendars_of(settings)
-    if sources is None:
+    if live is None:
         market = recorded(settings, database)
         say(f"Recorded history: {market.origin}")
     else:
-        market = present(settings, database, sources, calendars)
-        say(f"Bars of {', '.join(market.symbols)} from {sources.name}{f': {market.origin}' * bool(market.origin)}")
+        market = present(settings, database, live, calendars)
+        say(f"Bars of {', '.join(market.symbols)} from {live.sources.name}{f': {market.origin}' * bool(market.origin)}")
     halt_file = HaltFile(settings.data_folder / "HALT")
     policy = policy_of(settings, market.symbols)
     outside = remote_broker(settings, symbols=policy.traded)
@@ -134,7 +135,7 @@ def wire(
         leader=leadership,
     )  # fmt: skip
     leading = Leading(engine=engine, journal=journal, leadership=leadership, open_account=open_account)
-    return Trading(engine=engine, desk=desk, leadership=leadership, leading=leading)
+    return Trading(engine=engine, desk=desk, leadership=leadership, leading=leading, listen=market.listen)
 
 
 def calendars_of(settings: Settings) -> ExchangeCalendars:

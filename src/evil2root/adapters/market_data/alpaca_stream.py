@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from evil2root.adapters.market_data.reading import moment_of, number_of
+from evil2root.domain.core.instrument import AssetClass, instrument_for
 from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered
 from evil2root.domain.market.streams import Happening, Tick
 
@@ -42,8 +43,14 @@ class AlpacaStream:
         self._key, self._secret = key, secret
 
     async def ticks(self, symbols: Sequence[str]) -> AsyncIterator[Tick]:
-        """Sign in, subscribe, and yield what is told of these symbols until the stream ends."""
-        ours = {symbol.replace("-", "."): symbol for symbol in symbols}
+        """Sign in, subscribe, and yield what is told of these symbols until the stream ends.
+
+        What is no US share is left out. Raises `NotCovered` when nothing is left.
+        """
+        ours = {symbol.replace("-", "."): symbol for symbol in symbols if _is_told(symbol)}
+        if not ours:
+            msg = "Alpaca's stream tells of US shares only"
+            raise NotCovered(msg)
         try:
             async with connect(
                 self._url, open_timeout=OPEN_S, max_size=MESSAGE_MAX, max_queue=WAITING_MAX, proxy=None
@@ -68,6 +75,11 @@ class AlpacaStream:
         await _awaited(stream, "success", "authenticated")
         await stream.send(json.dumps({"action": "subscribe", "bars": names, "quotes": names, "trades": names}))
         await _awaited(stream, "subscription")
+
+
+def _is_told(symbol: str) -> bool:
+    instrument = instrument_for(symbol)
+    return instrument.asset_class is AssetClass.EQUITY and instrument.session.name == "XNYS" and symbol[0] != "^"
 
 
 async def _awaited(stream: ClientConnection, kind: str, words: str | None = None) -> None:
