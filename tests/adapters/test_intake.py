@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import polars as pl
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -11,6 +12,7 @@ from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import BarsUnavailable
+from evil2root.domain.market.sources import RAW_SCHEMA, Fetched, Heard
 from evil2root.engine.gathering import Gathered, Gatherer
 from tests.fakes.sources import SteppedClock
 from tests.fakes.telling import ComputedCalendars, Market
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.postgres
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 NOW = NOON + timedelta(hours=10, minutes=20)
 BTC = instrument_for("BTC-USD")
+SPLIT_AT = 40
 
 
 def a_gatherer(engine: AsyncEngine) -> tuple[Gatherer, Market]:
@@ -33,8 +36,8 @@ async def test_gathering_twice_adds_nothing(engine: AsyncEngine) -> None:
     first = await gatherer.gather(BTC, Interval.H1, start=NOON, end=NOW)
     again = await gatherer.gather(BTC, Interval.H1, start=NOON, end=NOW)
 
-    assert first == Gathered(new=10, told=10, set_aside=0, silent=())
-    assert again == Gathered(new=0, told=10, set_aside=0, silent=())
+    assert first == Gathered(new=10, changed=0, told=10, set_aside=0, silent=())
+    assert again == Gathered(new=0, changed=0, told=10, set_aside=0, silent=())
 
 
 async def test_windows_that_overlap_make_one_series(engine: AsyncEngine) -> None:
@@ -79,3 +82,39 @@ async def test_what_cleaning_set_aside_is_kept_with_its_reason_and_is_no_bar(eng
     aside = await PostgresQuality(engine).quarantined("BTC-USD", Interval.H1)
     assert aside["opened_at"].to_list() == [NOON + timedelta(hours=3)]
     assert NOON + timedelta(hours=3) not in (await gatherer.shelf.stored("BTC-USD", Interval.H1))["opened_at"].to_list()
+
+
+class Splitting:
+    """A market that splits two for one at an hour: from then on it tells half a factor for all bars before."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Heard:
+        rows = []
+        for hour in range(self.now):
+            at, is_before = NOON + timedelta(hours=hour), hour < SPLIT_AT
+            close = (100 + hour % 5 / 10) * (1.0 if is_before else 0.5)
+            factor = 0.5 if is_before and self.now > SPLIT_AT else 1.0
+            if start <= at < end:
+                rows.append((at, close, close, close, close, 5.0 + hour % 3, factor))
+        frame = pl.DataFrame(rows, schema=RAW_SCHEMA, orient="row")
+        return Heard(answer=Fetched(symbol=symbol, interval=interval, rows=frame, source="x", fetched_at=end))
+
+
+async def test_a_split_changes_the_factors_of_bars_that_are_not_told_again(
+    engine: AsyncEngine, connection: "asyncpg.Connection"
+) -> None:
+    market = Splitting()
+    gatherer = Gatherer(teller=market, calendars=ComputedCalendars(), shelf=PostgresShelf(engine))
+    found = []
+    for market.now in (SPLIT_AT, SPLIT_AT + 1, SPLIT_AT + 2):
+        known = await gatherer.shelf.stored("BTC-USD", Interval.H1)
+        start = NOON + timedelta(hours=known.height)
+        found.append(await gatherer.gather(BTC, Interval.H1, start=start, end=NOON + timedelta(hours=market.now)))
+
+    stored = await gatherer.shelf.stored("BTC-USD", Interval.H1)
+
+    assert [(one.new, one.changed) for one in found] == [(SPLIT_AT, 0), (1, SPLIT_AT), (1, 0)]
+    assert stored["factor"].to_list() == [0.5] * SPLIT_AT + [1.0, 1.0]
+    assert await connection.fetchval("SELECT count(*) FROM bar_versions") == SPLIT_AT  # what was said before is kept

@@ -1,6 +1,8 @@
 """The live engine: the same as the backtest, and the same again when it is killed at any write."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,11 +17,12 @@ from evil2root.domain.kernel.events import HaltAsked
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.profiles import make_policy
 from evil2root.domain.kernel.record import Outcome
+from evil2root.domain.market.sources import BarGroup
 from evil2root.engine.desk import Phase
 from evil2root.engine.live import Engine
 from evil2root.engine.replay import Run, backtest
 from tests.fakes.market import market
-from tests.fakes.trading import Books, Fuse, Killed, an_engine, without_times
+from tests.fakes.trading import Books, Fuse, Killed, ListFeed, an_engine, without_times
 
 CASH_IN = Money(Decimal(100_000))
 OPTIONS = {
@@ -187,3 +190,40 @@ async def test_lets_no_entry_through_after_a_halt() -> None:
     assert later
     assert not any(d.outcome is Outcome.ORDERED for d in later)
     assert not books.positions
+
+
+class LateFeed(ListFeed):
+    """One symbol's bar is not told in its moment; it is stored by the time of the next, which says so."""
+
+    def __init__(self, frames: dict[str, pl.DataFrame], *, late: tuple[str, datetime]) -> None:
+        super().__init__(frames)
+        self.late = late
+
+    async def groups(self, after: datetime | None) -> AsyncIterator[BarGroup]:
+        symbol, moment = self.late
+        is_renewed = False
+        async for group in super().groups(after):
+            if group.closed_at == moment:
+                yield replace(group, bars=tuple(bar for bar in group.bars if bar.symbol != symbol))
+                continue
+            renewed = not is_renewed and group.closed_at > moment
+            is_renewed |= renewed
+            yield replace(group, renewed=frozenset({symbol} if renewed else ()))
+
+
+async def test_a_bar_that_came_late_is_part_of_what_the_next_decisions_rest_on() -> None:
+    told = frames(60)
+    moment: datetime = told["AAPL"]["closed_at"][40]
+    rules, start, late, whole_books = policy("sma_cross", list(told)), start_of(told), Books(), Books()
+    feed = LateFeed(told, late=("AAPL", moment))
+
+    await until_told_all(await an_engine(rules, told, whole_books, start=start, cash=CASH_IN))
+    await until_told_all(await an_engine(rules, told, late, start=start, cash=CASH_IN, feed=feed))
+
+    made, whole = (
+        {d.bar.closed_at: d for d in books.decisions.values() if d.symbol == "AAPL"} for books in (late, whole_books)
+    )
+    assert set(whole) - set(made) == {moment}
+    after = [at for at in made if at > moment]
+    assert len(after) == 19
+    assert all((made[at].features, made[at].number) == (whole[at].features, whole[at].number) for at in after)

@@ -138,6 +138,25 @@ async def test_a_moment_nobody_ever_tells_is_passed_over_and_reported() -> None:
     assert missing == {(symbol, NOON + HOUR) for symbol in BOTH}
 
 
+async def test_a_bar_that_comes_after_its_moment_is_told_of_with_the_next_group() -> None:
+    world = World()
+    world.market.holes = {("BTC-USD", NOON + HOUR)}
+    sleep = world.clock.sleep
+
+    async def sleep_until_it_comes(seconds: float) -> None:
+        await sleep(seconds)
+        if world.clock.now() > NOON + 2 * HOUR + timedelta(minutes=30):
+            world.market.holes.clear()
+
+    world.clock.sleep = sleep_until_it_comes  # type: ignore[method-assign]
+
+    groups = await world.told(4)
+
+    assert [names(group) for group in groups] == [BOTH, ["ETH-USD"], BOTH, BOTH]
+    assert [group.renewed for group in groups] == [frozenset(), frozenset(), frozenset({"BTC-USD"}), frozenset()]
+    assert NOON + HOUR in (await world.shelf.stored("BTC-USD", Interval.H1))["opened_at"].to_list()
+
+
 async def test_during_an_outage_of_everything_every_symbol_is_named_with_its_reason() -> None:
     world = World()
     world.market.away = set(BOTH)

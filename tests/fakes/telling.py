@@ -8,9 +8,11 @@ from evil2root.domain.core.instrument import Instrument
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import BarsUnavailable
 from evil2root.domain.market.cleaning import Cleaned
+from evil2root.domain.market.frame import PRICES
 from evil2root.domain.market.history import STORED_SCHEMA
 from evil2root.domain.market.sessions import Sessions, computed
 from evil2root.domain.market.sources import RAW_SCHEMA, Fetched, Heard
+from evil2root.engine.gathering import Taken
 from tests.fakes.sources import SteppedClock
 
 
@@ -71,8 +73,18 @@ class MemoryShelf:
             found = found.filter(pl.col("closed_at") <= until)
         return found if limit is None else found.tail(limit)
 
-    async def take(self, cleaned: Cleaned) -> int:
+    async def take(self, cleaned: Cleaned) -> Taken:
         key = (cleaned.symbol, cleaned.interval)
         before = await self.stored(*key)
-        self.kept[key] = pl.concat([before, cleaned.good]).unique("opened_at", keep="last").sort("opened_at")
-        return self.kept[key].height - before.height
+        scaled = before
+        if cleaned.rescale != 1.0:
+            older = pl.col("opened_at") < cleaned.good["opened_at"][0]
+            scaled = before.with_columns(
+                factor=pl.when(older).then(pl.col("factor") * cleaned.rescale).otherwise("factor")
+            )
+        self.kept[key] = pl.concat([scaled, cleaned.good]).unique("opened_at", keep="last").sort("opened_at")
+        again = before.join(self.kept[key], on="opened_at", suffix="_now")
+        changed = again.filter(
+            pl.any_horizontal(pl.col(name) != pl.col(f"{name}_now") for name in (*PRICES, "volume", "factor"))
+        )
+        return Taken(new=self.kept[key].height - before.height, changed=changed.height)

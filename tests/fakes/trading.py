@@ -197,13 +197,13 @@ class ListFeed:
 
 async def an_engine(  # noqa: PLR0913 - what a test may want otherwise
     policy: Policy, frames: Mapping[str, pl.DataFrame], books: Books, *, start: datetime, cash: Money,
-    fuse: Fuse | None = None, away: int = 0, calendars: Calendars | None = None,
+    fuse: Fuse | None = None, away: int = 0, calendars: Calendars | None = None, feed: ListFeed | None = None,
 ) -> Engine:  # fmt: skip
     """An engine over memory, as `main` wires it over PostgreSQL."""
     clock = EventClock(start)
     broker = PaperBroker(MemoryVenueStore(books, fuse), policy.terms, clock, account=policy.account, cash=cash)
     await broker.open()
-    feed = ListFeed(frames)
+    feed = feed or ListFeed(frames)
     ports = Ports(
         journal=MemoryJournal(books, fuse, away=away), broker=broker, venue=broker,
         validator=RulesValidator(policy.challenge), feed=feed, bars=feed, clock=clock, calendars=calendars,

@@ -22,6 +22,15 @@ OVERLAP_BARS, OVERLAP_MOST = 8, timedelta(days=7)
 known to be the same series, and a jump that was set aside is believed once the bars after it stay there."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What keeping an answer did to the stored series."""
+
+    new: int
+    changed: int
+    """Bars that said something else before, those among them whose factor alone is another one now."""
+
+
 class Teller(Protocol):
     """Asks sources; `FailOver` does. Raises `BarsUnavailable` when none has the symbol."""
 
@@ -38,8 +47,8 @@ class Shelf(Protocol):
         """Return raw bars with their factors, `STORED_SCHEMA`, oldest first; with a `limit` the newest of them."""
         ...
 
-    async def take(self, cleaned: Cleaned) -> int:
-        """Keep believed bars, rows set aside and oddities of one answer, all or nothing; how many bars are new."""
+    async def take(self, cleaned: Cleaned) -> Taken:
+        """Keep believed bars, rows set aside and oddities of one answer, all or nothing."""
         ...
 
 
@@ -49,6 +58,8 @@ class Gathered:
 
     new: int
     """Bars that were not stored before."""
+    changed: int
+    """Bars that were stored with other values."""
     told: int
     """Bars that were believed, those among them that were asked for again."""
     set_aside: int
@@ -76,5 +87,11 @@ class Gatherer:
         stored = pl.concat([before, overlapped]).unique("opened_at").sort("opened_at")
         known = Known(stored=stored, peers=heard.peers, has_volume=instrument.has_volume, currency=instrument.told_in)
         cleaned = clean(heard.answer, self._calendars.sessions(instrument), known)
-        new = await self.shelf.take(cleaned)
-        return Gathered(new=new, told=cleaned.good.height, set_aside=cleaned.quarantined.height, silent=heard.silent)
+        taken = await self.shelf.take(cleaned)
+        return Gathered(
+            new=taken.new,
+            changed=taken.changed,
+            told=cleaned.good.height,
+            set_aside=cleaned.quarantined.height,
+            silent=heard.silent,
+        )

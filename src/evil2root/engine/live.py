@@ -1,7 +1,7 @@
 """The live engine: one inbox with one consumer, fed by supervised tasks. Paper, replay and live run this."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
@@ -317,6 +317,8 @@ class Engine:
 
     async def _play(self, group: BarGroup, tasks: asyncio.TaskGroup) -> None:
         """Work through the bars that close together: exits and entries at the open, the inside, the close."""
+        if group.renewed:
+            await self._performer.until_there(lambda: self._load_series(group.renewed))
         bars = {bar.symbol: bar for bar in group.bars}
         await self._phase(Phase.EXITS, bars, group.closed_at, tasks)
         if self._performer.state.awaiting:
@@ -372,10 +374,10 @@ class Engine:
         at = state.carry.closed_at
         return state.recent if state.recent is not None or at is None else self._aligned.recent(at)
 
-    async def _load_series(self) -> None:
-        """Load the bars up to where the account stands; the feed brings the rest."""
+    async def _load_series(self, symbols: Iterable[str] | None = None) -> None:
+        """Load the bars up to where the account stands, of all symbols or some; the feed brings the rest."""
         until = self._performer.state.carry.closed_at or self._opening.at
-        for symbol in self.policy.instruments:
+        for symbol in self.policy.instruments if symbols is None else symbols:
             self._series[symbol] = await self._ports.bars.series(symbol, self.policy.interval, until=until)
         self._aligned = Aligned.live(
             self._series, symbols=tuple(self.policy.instruments), interval=self.policy.interval

@@ -57,7 +57,8 @@ class PolledFeed:
 
     A group holds every watched symbol whose bar closed then, or those that were there when patience ended; each symbol
     left out is reported. A moment nobody has a bar of makes no group and is asked for again, so that an outage of all
-    sources is caught up. What comes for a moment already told is stored, and told no more.
+    sources is caught up. What comes for a moment already told is stored, and told no more: the next group names the
+    symbol as renewed, as it does after a split or dividend, which changes the factors of all bars before it.
     """
 
     def __init__(  # noqa: PLR0913 - who asks, what for, and when
@@ -79,6 +80,7 @@ class PolledFeed:
         self.starts_after = starts_after
         self.missing: dict[str, str] = {}
         """Symbols without their newest bar, and why: for the pages."""
+        self._renewed: set[str] = set()
 
     async def groups(self, after: datetime | None) -> AsyncIterator[BarGroup]:
         """Yield the groups that close after `after`, oldest first, for ever."""
@@ -102,7 +104,8 @@ class PolledFeed:
                     continue
                 self._report(passed_over, why, told=[bar.symbol for bar in bars])
                 cursor, passed_over = closed_at, {}
-                yield BarGroup(closed_at=closed_at, bars=tuple(bars))
+                renewed, self._renewed = frozenset(self._renewed), set()
+                yield BarGroup(closed_at=closed_at, bars=tuple(bars), renewed=renewed)
             if self._due(cursor, now - self._patience.after_close):
                 await self._sleep(self._patience.again.total_seconds())
 
@@ -140,19 +143,21 @@ class PolledFeed:
         self, due: Mapping[datetime, Sequence[str]], now: datetime
     ) -> tuple[dict[str, dict[datetime, Bar]], dict[str, str]]:
         """Return the bars of the closes that are due, stored or gathered now, and why symbols were not to be had."""
-        before, last = min(due) - MICROSECOND, max(due)
+        first, last = min(due) - MICROSECOND, max(due)
         slots, why = asyncio.Semaphore(AT_ONCE), dict[str, str]()
         there: dict[str, dict[datetime, Bar]] = {}
 
         async def bring(symbol: str) -> None:
             wanted = {closed_at for closed_at, symbols in due.items() if symbol in symbols}
-            start = min(o for o, c in self._grid(symbol, before, last) if c in wanted)
+            start = min(o for o, c in self._grid(symbol, first, last) if c in wanted)
             async with slots:
                 try:
-                    there[symbol] = await self._stored(symbol, start, last)
-                    if wanted - there[symbol].keys():
-                        await self._gatherer.gather(self._watched[symbol], self._interval, start=start, end=now)
+                    there[symbol] = before = await self._stored(symbol, start, last)
+                    if wanted - before.keys():
+                        got = await self._gatherer.gather(self._watched[symbol], self._interval, start=start, end=now)
                         there[symbol] = await self._stored(symbol, start, last)
+                        if got.changed or got.new > len(there[symbol].keys() - before.keys()):
+                            self._renewed.add(symbol)
                 except BarsUnavailable as problem:
                     why[symbol] = str(problem)
 

@@ -4,10 +4,12 @@ from datetime import datetime
 
 import asyncpg
 import polars as pl
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from evil2root.adapters.postgres.bars import PostgresBars
+from evil2root.adapters.postgres.bar_series import changed
+from evil2root.adapters.postgres.bars import PostgresBars, driver
 from evil2root.adapters.postgres.bars_bulk import BulkBars
 from evil2root.adapters.postgres.failures import GONE, first_line
 from evil2root.adapters.postgres.quality import PostgresQuality
@@ -15,8 +17,15 @@ from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import BarsUnavailable
 from evil2root.domain.market.cleaning import Cleaned
 from evil2root.domain.market.history import History
+from evil2root.engine.gathering import Taken
+
+log = structlog.get_logger()
 
 AWAY = (SQLAlchemyError, OSError, asyncpg.PostgresError, *GONE)
+
+_RESCALE = (
+    "UPDATE bars SET factor = factor * $4, stored_at = now() WHERE symbol = $1 AND interval = $2 AND opened_at < $3"
+)
 
 
 class PostgresShelf:
@@ -37,14 +46,26 @@ class PostgresShelf:
             msg = f"The stored bars can't be read: {first_line(error)}"
             raise BarsUnavailable(msg) from error
 
-    async def take(self, cleaned: Cleaned) -> int:
+    async def take(self, cleaned: Cleaned) -> Taken:
         """Keep an answer, all of it or nothing; bars the source restates win, and their former values stay known."""
         history = History(symbol=cleaned.symbol, interval=cleaned.interval, stored=cleaned.good, origin=cleaned.source)
         try:
             async with self._engine.begin() as connection:
                 loaded = await self._bulk.load([history], replace=True, on=connection)
+                rescaled = await self._rescaled(cleaned, connection)
                 await self._quality.keep(cleaned, on=connection)
         except AWAY as error:
             msg = f"What {cleaned.source} told of {cleaned.symbol} can't be stored: {first_line(error)}"
             raise BarsUnavailable(msg) from error
-        return loaded.new
+        return Taken(new=loaded.new, changed=loaded.different + rescaled)
+
+    async def _rescaled(self, cleaned: Cleaned, connection: AsyncConnection) -> int:
+        """Multiply the factors of all bars before the answer; how many there are. Cost: one row each."""
+        if cleaned.rescale == 1.0:
+            return 0
+        log.info("bars.rescaled", symbol=cleaned.symbol, interval=cleaned.interval, by=cleaned.rescale)
+        raw = await driver(connection)
+        before = cleaned.good["opened_at"][0]
+        done = await raw.execute(_RESCALE, cleaned.symbol, cleaned.interval.value, before, cleaned.rescale)
+        await changed(raw, [(cleaned.symbol, cleaned.interval.value)])
+        return int(done.rpartition(" ")[2])

@@ -17,6 +17,8 @@ class BarGroup:
 
     closed_at: datetime
     bars: tuple[Bar, ...]
+    renewed: frozenset[str] = frozenset()
+    """Symbols whose stored bars before this moment are other ones than were told: a bar that came late, a factor."""
 
     def __post_init__(self) -> None:
         if not self.bars or any(bar.closed_at != self.closed_at for bar in self.bars):

@@ -15,6 +15,9 @@ from evil2root.domain.market.sources import Fetched
 SPLIT_EXPLAINED = 0.5
 """Share of a confirmed split's log ratio that a factor must show for the source to have adjusted for it."""
 
+RESCALE_LEAST = 1e-4
+"""Smallest change of a factor that is taken for a split or dividend: sources round adjusted prices."""
+
 
 def clean(fetched: Fetched, sessions: Sessions, known: Known | None = None) -> Cleaned:
     """Sort what a source told into what is believed, what is not over yet, and what is quarantined, with reasons.
@@ -60,6 +63,7 @@ def clean(fetched: Fetched, sessions: Sessions, known: Known | None = None) -> C
         issues=tuple(sorted(table.issues, key=lambda issue: (issue.start, issue.kind, issue.detail))),
         repaired=frozenset(moment(at) for at in table.repaired & set(table.at.tolist())),
         agreed=frozenset(moment(at) for at in table.agreed & set(table.at.tolist())),
+        rescale=_rescale(good, known),
     )
 
 
@@ -114,6 +118,20 @@ def _factors(table: Table, fetched: Fetched, known: Known) -> Floats:
             before[:row] = True
             table.note("split", before, action="adjusted", detail=f"prices before a confirmed split of {ratio:g} for 1")
     return factor
+
+
+def _rescale(good: pl.DataFrame, known: Known) -> float:
+    """By how much the oldest bars that are told again have another factor than is stored; 1 when they have not.
+
+    Factors are relative to the newest bar: a split or dividend changes those of all bars before it, also of those that
+    were not asked for. Told by the two oldest alike, so that one bad factor moves nothing.
+    """
+    told = known.stored.join(good, on="opened_at", suffix="_told").sort("opened_at").head(2)
+    if told.height < 2 or not (known.stored["opened_at"] < told["opened_at"][0]).any():
+        return 1.0
+    first, second = (told["factor_told"] / told["factor"]).to_list()
+    alike = abs(first / second - 1.0) <= RESCALE_LEAST and abs(first - 1.0) > RESCALE_LEAST
+    return float(first) if alike else 1.0
 
 
 def _stored(table: Table, factor: Floats) -> pl.DataFrame:

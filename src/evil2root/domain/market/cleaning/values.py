@@ -56,6 +56,9 @@ class Cleaned:
     agreed: frozenset[datetime] = frozenset()
     """Openings of good bars whose close another source told as well, within `QUORUM_FRAC`."""
 
+    rescale: float = 1.0
+    """What the factors of stored bars before `good` are to be multiplied by: a split or dividend since then."""
+
     @property
     def is_clean(self) -> bool:
         """Was every row believed as it was told?"""
