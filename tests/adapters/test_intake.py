@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.postgres.intake import PostgresShelf
 from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.domain.core.instrument import instrument_for
@@ -118,3 +119,30 @@ async def test_a_split_changes_the_factors_of_bars_that_are_not_told_again(
     assert [(one.new, one.changed) for one in found] == [(SPLIT_AT, 0), (1, SPLIT_AT), (1, 0)]
     assert stored["factor"].to_list() == [0.5] * SPLIT_AT + [1.0, 1.0]
     assert await connection.fetchval("SELECT count(*) FROM bar_versions") == SPLIT_AT  # what was said before is kept
+
+    async def closes_known_with(hour: int) -> list[float]:
+        at = NOON + timedelta(hours=hour)
+        until = at + timedelta(hours=1)
+        told = await PostgresBars(engine).window_then("BTC-USD", Interval.H1, start=NOON, until=until, of=at)
+        return [round(close, 9) for close in told["close"]]
+
+    raw = [round(close, 9) for close in stored["close"]]
+    assert await closes_known_with(SPLIT_AT - 1) == raw[:SPLIT_AT]
+    assert await closes_known_with(SPLIT_AT) == [round(close / 2, 9) for close in raw[:SPLIT_AT]] + [raw[SPLIT_AT]]
+
+
+async def test_what_was_known_with_a_bar_leaves_out_what_came_late(engine: AsyncEngine) -> None:
+    gatherer, market = a_gatherer(engine)
+    market.holes = {("BTC-USD", NOON + timedelta(hours=3))}
+    await gatherer.gather(BTC, Interval.H1, start=NOON, end=NOON + timedelta(hours=6))
+    market.holes.clear()
+    await gatherer.gather(BTC, Interval.H1, start=NOON + timedelta(hours=6), end=NOON + timedelta(hours=7))
+
+    heights = []
+    for hour in (5, 6):
+        at = NOON + timedelta(hours=hour)
+        until = at + timedelta(hours=1)
+        told = await PostgresBars(engine).window_then("BTC-USD", Interval.H1, start=NOON, until=until, of=at)
+        heights.append(told.height)
+
+    assert heights == [5, 7]

@@ -1,7 +1,7 @@
 """Recomputing stored decisions: identical for all of a long run, and naming whatever was changed."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -10,11 +10,13 @@ import polars as pl
 import pytest
 
 from evil2root.domain.core.money import Price
+from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.engine.desk import Recomputed
 from evil2root.engine.replay import backtest
 from evil2root.engine.replaying import recompute
+from evil2root.engine.trading_desk import recomputed
 from tests.engine.test_live_engine import CASH_IN, frames, policy
 
 
@@ -127,3 +129,34 @@ def test_needs_the_policy_the_decision_was_made_by() -> None:
     other = replace(rules, answer_within=rules.answer_within + timedelta(seconds=1))
 
     assert not again(decision, other, told).identical
+
+
+class Restated:
+    """Stored bars whose prices were all halved after the decision, and its policy."""
+
+    def __init__(self, rules: Policy, told: dict[str, pl.DataFrame], *, known: bool) -> None:
+        self.rules, self.told, self.known = rules, told, known
+
+    async def find(self, digest: str) -> Policy | None:  # noqa: ARG002
+        return self.rules
+
+    async def window(self, symbol: str, interval: Interval, *, start: datetime, until: datetime) -> pl.DataFrame:  # noqa: ARG002
+        frame = self.told[symbol].filter((pl.col("opened_at") >= start) & (pl.col("closed_at") <= until))
+        return frame.with_columns(pl.col("open", "high", "low", "close") / 2)
+
+    async def window_then(
+        self, symbol: str, interval: Interval, *, start: datetime, until: datetime, of: datetime
+    ) -> pl.DataFrame:
+        then = await self.window(symbol, interval, start=start, until=until)
+        assert then["opened_at"][-1] == of
+        return then.with_columns(pl.col("open", "high", "low", "close") * 2) if self.known else then
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_what_was_restated_since_is_recomputed_from_what_was_known_then(*, known: bool) -> None:
+    rules, told, made = decisions("sma_cross", 120)
+    books = Restated(rules, told, known=known)
+
+    found = await recomputed(made[-1], windows=books, policies=books)
+
+    assert found.identical == known

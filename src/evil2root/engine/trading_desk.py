@@ -56,6 +56,12 @@ class WindowStore(Protocol):
         """Return adjusted bars opened at or after `start` and closed at or before `until`, oldest first."""
         ...
 
+    async def window_then(
+        self, symbol: str, interval: Interval, *, start: datetime, until: datetime, of: datetime
+    ) -> pl.DataFrame:
+        """Return the same as they were stored when the bar opened at `of` was: without what was restated since."""
+        ...
+
 
 class PolicyBook(Protocol):
     """The policies decisions were made by, found again by their digest."""
@@ -259,5 +265,11 @@ async def recomputed(stored: Decision, *, windows: WindowStore, policies: Policy
     if policy is None:
         msg = f"The policy {stored.policy_digest} that {stored.id} was made by is not in the database."
         raise LookupError(msg)
-    window = await windows.window(stored.symbol, stored.interval, start=stored.window_from, until=stored.bar.closed_at)
-    return await asyncio.to_thread(recompute, stored, window, policy)
+    seen = {"start": stored.window_from, "until": stored.bar.closed_at}
+    window = await windows.window(stored.symbol, stored.interval, **seen)
+    found = await asyncio.to_thread(recompute, stored, window, policy)
+    if found.identical:
+        return found
+    # A split, a dividend or a late bar since then changed what is stored: what was known then decides.
+    then = await windows.window_then(stored.symbol, stored.interval, **seen, of=stored.bar.opened_at)
+    return found if then.equals(window) else await asyncio.to_thread(recompute, stored, then, policy)

@@ -145,6 +145,12 @@ class _Kept:
             self._series[key] = await self._bars.series(symbol, interval)
         return self._series[key].filter((pl.col("opened_at") >= start) & (pl.col("closed_at") <= until))
 
+    async def window_then(
+        self, symbol: str, interval: Interval, *, start: datetime, until: datetime, of: datetime
+    ) -> pl.DataFrame:
+        """Return them as they were stored when the bar opened at `of` was."""
+        return await self._bars.window_then(symbol, interval, start=start, until=until, of=of)
+
 
 async def replay_all(progress: Callable[[int, int], None]) -> tuple[int, dict[str, Recomputed]]:
     """Recompute every decision; how many there are, and those that came out otherwise."""

@@ -149,6 +149,15 @@ class PostgresBars:
         """
         return _adjusted(await self.stored(symbol, interval, start=start, until=until, limit=limit))
 
+    async def window_then(
+        self, symbol: str, interval: Interval, *, start: datetime, until: datetime, of: datetime
+    ) -> pl.DataFrame:
+        """Return the same as they were stored when the bar opened at `of` was: without what was restated since."""
+        async with self._engine.connect() as connection:
+            raw = await driver(connection)
+            rows = await raw.fetch(_THEN, symbol, interval.value, start, until, of)
+        return _adjusted(pl.DataFrame([tuple(row) for row in rows], schema=STORED_SCHEMA, orient="row"))
+
     async def raw(
         self, symbol: str, interval: Interval, *, start: datetime | None = None, until: datetime | None = None,
         limit: int | None = None,
@@ -177,6 +186,18 @@ SELECT = (
     "AND opened_at >= $3 AND opened_at < $4 AND closed_at <= $4 ORDER BY opened_at DESC LIMIT $5) AS newest "
     "ORDER BY opened_at"
 )
+_THEN = (
+    "WITH own AS (SELECT min(stored_at) AS at FROM (SELECT stored_at FROM bars "  # noqa: S608 - our own names
+    "WHERE symbol = $1 AND interval = $2 AND opened_at = $5 UNION ALL SELECT stored_at FROM bar_versions "
+    "WHERE symbol = $1 AND interval = $2 AND opened_at = $5) AS every), known AS ("
+    f"SELECT {', '.join(COLUMNS)}, stored_at, 0 AS replaced FROM bars, own "
+    "WHERE symbol = $1 AND interval = $2 AND opened_at >= $3 AND closed_at <= $4 AND stored_at <= own.at UNION ALL "
+    f"SELECT {', '.join(COLUMNS)}, stored_at, 1 FROM bar_versions, own "
+    "WHERE symbol = $1 AND interval = $2 AND opened_at >= $3 AND closed_at <= $4 AND stored_at <= own.at "
+    f"AND replaced_at > own.at) SELECT DISTINCT ON (opened_at) {', '.join(COLUMNS)} FROM known "
+    "ORDER BY opened_at, stored_at DESC, replaced"
+)
+"""Of two rows of one moment the later one: what the bar's own transaction replaced was known no more."""
 _MERGE = (
     f"INSERT INTO bars AS b (symbol, interval, source, {', '.join(COLUMNS)}) "  # noqa: S608 - our own names
     f"SELECT $1, $2, $3, {', '.join(COLUMNS)} FROM staged_bars ORDER BY opened_at "
