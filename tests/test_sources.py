@@ -118,6 +118,9 @@ class TestWhoIsWatched:
     def test_is_named_in_the_settings_with_the_pairs_that_only_tell_rates(self) -> None:
         assert watched(read(MARKET_DATA="simulated", WATCHLIST="SAP.DE", RATES="EURUSD=X")) == ("SAP.DE", "EURUSD=X")
 
+    def test_without_a_watchlist_the_present_is_not_asked_for_a_name_that_is_gone(self) -> None:
+        assert watched(read(MARKET_DATA="yfinance")) == ("AAPL", "GOOG", "IBM", "MSFT")
+
 
 @pytest.mark.postgres
 class TestWhatIsKept:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.market_data.folder import symbols_in
-from evil2root.adapters.market_data.packaged import DAILY, SYMBOLS
+from evil2root.adapters.market_data.packaged import DAILY, RENAMED, SYMBOLS
 from evil2root.adapters.market_data.replay import ReplayFeed, load_histories
 from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.postgres.intake import PostgresShelf
@@ -131,7 +131,7 @@ def present(settings: Settings, database: AsyncEngine, live: Live, calendars: Ca
 
 def watched(settings: Settings) -> tuple[str, ...]:
     """Return the symbols a feed of the present asks for: by default those of the folder, or of the packaged history."""
-    default: Sequence[str] = SYMBOLS.get(settings.interval, DAILY)
+    default: Sequence[str] = [s for s in SYMBOLS.get(settings.interval, DAILY) if s not in RENAMED]
     if settings.market_data[0] == "folder" and settings.folder.path is not None:
         default = symbols_in(settings.folder.path, settings.interval)
     found = _watched(settings, default)

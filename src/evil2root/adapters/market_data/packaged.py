@@ -20,6 +20,8 @@ from evil2root.domain.market.history import STORED_SCHEMA, History
 from evil2root.domain.market.importing import closes, dated, session_bounds
 
 DAILY = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
+RENAMED = frozenset({"FB"})
+"""Of these the names that nobody tells prices of any more."""
 HOURLY = ("EURUSD=X",)
 
 SYMBOLS = {Interval.D1: DAILY, Interval.H1: HOURLY}
