@@ -83,9 +83,11 @@ def assert_same(books: Books, truth: Run) -> None:
     assert books.trades == truth.trades
 
 
-@pytest.mark.parametrize("strategy", list(OPTIONS))
-async def test_does_what_the_backtest_does(strategy: str) -> None:
-    told = frames(320)
+@pytest.mark.parametrize(
+    ("strategy", "bars"), [*((name, 320) for name in OPTIONS), pytest.param("fusion", 460, marks=pytest.mark.long)]
+)
+async def test_does_what_the_backtest_does(strategy: str, bars: int) -> None:
+    told = frames(bars)  # beyond 300 bars of a symbol, its features are carried from bar to bar
     rules, start, books = policy(strategy, list(told)), start_of(told), Books()
     truth = backtest(rules, told, cash=CASH_IN, start=start)
 

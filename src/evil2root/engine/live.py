@@ -35,11 +35,12 @@ from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.sources import BarFeed, BarGroup, BarMarks, BarStore
 from evil2root.domain.risk.recent import Recent
 from evil2root.engine.aligned import Aligned
+from evil2root.engine.carrying import Carrier, Newest
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.conditions import conditions
 from evil2root.engine.desk import Phase as EnginePhase
 from evil2root.engine.differences import Divergence
-from evil2root.engine.observe import Background, bars_of, evidence_at
+from evil2root.engine.observe import Background, bars_of
 from evil2root.engine.outside import COMPARE_EVERY_S, Outside, Remote
 from evil2root.engine.perform import Performer, answered
 from evil2root.engine.recover import compare, recover
@@ -115,6 +116,7 @@ class Engine:
         self._numbers = count()
         self._series: dict[str, pl.DataFrame] = {}
         self._aligned = Aligned({}, symbols=tuple(policy.instruments), interval=policy.interval)
+        self._carrier = Carrier(policy.strategy)
         self._unanswered = 0
         self._feeding: asyncio.Task[None] | None = None
         self._busy = asyncio.Lock()
@@ -326,19 +328,14 @@ class Engine:
             await self._turn(tasks, SessionOpened(at=opened, opens={s: b.open for s, b in bars.items()}))
         await self._phase(Phase.ENTRIES, bars, group.closed_at, tasks)
         await self._phase(Phase.INSIDE, bars, group.closed_at, tasks)
-        evidence = []
+        newest = []
         for bar in group.bars:
             frame = self._series[bar.symbol] = _with(self._series.get(bar.symbol), bar)
-            background = await self._background(bar)
-            evidence.append(
-                await asyncio.to_thread(
-                    evidence_at, self.policy.strategy, frame, symbol=bar.symbol, interval=bar.interval, first_index=0,
-                    background=background,
-                )
-            )  # fmt: skip
+            newest.append(Newest(bar=bar, bars=frame, background=await self._background(bar)))
+        evidence = await asyncio.to_thread(self._carrier.evidence, newest)
         self._aligned.add(group.bars)
         recent = self._aligned.recent(group.closed_at)
-        await self._turn(tasks, BarsClosed(at=group.closed_at, evidence=tuple(evidence), recent=recent))
+        await self._turn(tasks, BarsClosed(at=group.closed_at, evidence=evidence, recent=recent))
 
     async def _background(self, bar: Bar) -> Background | None:
         """Gather what the bar's passport is made from."""

@@ -22,10 +22,10 @@ FEATURES_HASH = sha256(
 ).hexdigest()[:16]
 """Names the exact set of features: version, names, inputs and parameters. Stored with each decision."""
 
-_EXPONENT_MAX = 1000
+EXPONENT_MAX = 1000
 """Keeps a power of two and its inverse inside Float64."""
 
-_NEAR = 2.0**10
+NEAR = 2.0**10
 """Prices within this multiple of the first close leave nothing to strike out of a tame indicator: a running sum of
 200 of them is off by less than a millionth of the smallest after a million rows."""
 
@@ -73,13 +73,13 @@ def features_row(values: Mapping[str, float | None]) -> pl.DataFrame:
 
 
 def _fill(table: Floats, bars: pl.DataFrame, indicators: Sequence[Indicator]) -> None:
-    exponent = max(-_EXPONENT_MAX, min(_EXPONENT_MAX, frexp(bars["close"][0])[1]))
+    exponent = max(-EXPONENT_MAX, min(EXPONENT_MAX, frexp(bars["close"][0])[1]))
     down, up = ldexp(1.0, -exponent), ldexp(1.0, exponent)
     rows = iter(table)
     with np.errstate(all="ignore"):  # overflow and division by nothing end as NaN
         inputs = {name: bars[name].to_numpy() * down for name in ("open", "high", "low", "close")}
         inputs["volume"] = bars["volume"].to_numpy()
-        is_near = bool(inputs["high"].max() < _NEAR and inputs["low"].min() > 1.0 / _NEAR)
+        is_near = bool(inputs["high"].max() < NEAR and inputs["low"].min() > 1.0 / NEAR)
         for indicator in indicators:
             for column, made in zip(indicator.columns, indicator.series(inputs), strict=True):
                 row, values = next(rows), made

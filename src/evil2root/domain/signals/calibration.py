@@ -71,9 +71,7 @@ def calibration(
     close, regime = table["close"].to_numpy(), regimes(table)
     rows = close.size
     fits = rows // REFIT_BARS + 1
-    ups, counts = np.zeros((2, BINS, len(sources), len(REGIMES), fits))
-    for place, source in enumerate(sources):
-        _count(ups[:, place], counts[:, place], scores[source.name], close, regime, horizon=source.horizon)
+    ups, counts = known_by(close, regime, scores, sources, fits=fits)
     np.cumsum(ups, axis=3, out=ups)
     np.cumsum(counts, axis=3, out=counts)
     wanted = np.arange(max(0, rows - newest) if newest is not None else 0, rows)
@@ -96,6 +94,16 @@ def calibration(
     return pl.DataFrame(made)
 
 
+def known_by(
+    close: Floats, regime: np.ndarray, scores: Mapping[str, Floats], sources: Sequence[Source], *, fits: int
+) -> tuple[Floats, Floats]:
+    """Outcomes that rose and all of them, (`BINS`, sources, regimes, fits): each at the first fit that knows it."""
+    ups, counts = np.zeros((2, BINS, len(sources), len(REGIMES), fits))
+    for place, source in enumerate(sources):
+        _count(ups[:, place], counts[:, place], scores[source.name], close, regime, horizon=source.horizon)
+    return ups, counts
+
+
 def _count(  # noqa: PLR0913 - what is counted, from what
     ups: Floats, counts: Floats, scores: Floats, close: Floats, regime: np.ndarray, *, horizon: int
 ) -> None:
@@ -108,10 +116,15 @@ def _count(  # noqa: PLR0913 - what is counted, from what
     at = np.flatnonzero(counted)
     first = -(-(at + horizon) // REFIT_BARS)
     at, first = at[first < counts.shape[2]], first[first < counts.shape[2]]
-    bins = np.minimum((said[at] + 1.0) * (BINS / 2), BINS - 1.0).astype(np.int64)
-    where = (bins, regime[at], first)
+    where = (bins_of(said[at]), regime[at], first)
     np.add.at(counts, where, 1.0)
     np.add.at(ups, where, (close[at + horizon] > close[at]).astype(np.float64))
+
+
+def bins_of(scores: Floats) -> np.ndarray:
+    """The bin each score is counted in."""
+    bins: np.ndarray = np.minimum((scores + 1.0) * (BINS / 2), BINS - 1.0).astype(np.int64)
+    return bins
 
 
 def fitted(ups: Floats, counts: Floats) -> tuple[Floats, Floats]:

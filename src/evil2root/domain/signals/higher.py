@@ -10,7 +10,7 @@ from evil2root.domain.market.indicators import INDICATORS, Floats, Indicator
 
 _MINUTE = 60_000_000
 _DAY = 1_440 * _MINUTE
-_MONDAY = 4 * _DAY
+MONDAY = 4 * _DAY
 """The first Monday of 1970, in microseconds: weeks begin there."""
 
 STEPS = ((10 * _MINUTE, 60 * _MINUTE), (60 * _MINUTE, 240 * _MINUTE), (_DAY * 5 // 6, _DAY), (2**62, 7 * _DAY))
@@ -24,7 +24,7 @@ HIGHER_WARM_UP: Mapping[str, int] = dict.fromkeys(NAMES, 1) | {
 }
 """At least: a higher bar is made of one bar or more, and known when the next one has begun."""
 
-_WANTED: tuple[Indicator, ...] = tuple(
+HIGHER_INDICATORS: tuple[Indicator, ...] = tuple(
     indicator
     for indicator in INDICATORS
     if {"sma_10", "sma_30", "atr_14"} & {column.name for column in indicator.columns}
@@ -48,11 +48,9 @@ def higher(window: pl.DataFrame) -> pl.DataFrame:
     if window.height < 2:
         return pl.DataFrame({name: pl.Series([None] * window.height, dtype=pl.Float64) for name in NAMES})
     opened = window["opened_at"].to_physical().to_numpy()
-    apart = int(opened[1] - opened[0])
-    length = next(long for shorter_than, long in STEPS if apart < shorter_than)
-    number = (opened - _MONDAY) // length
+    number, _ = spans(opened)
     starts = np.flatnonzero(np.concatenate(([True], number[1:] != number[:-1])))
-    table = features(_joined(window, starts), indicators=_WANTED)
+    table = features(joined(window, starts), indicators=HIGHER_INDICATORS)
     newest = np.searchsorted(starts, np.arange(window.height), side="right") - 2
     over = newest >= 0
     columns = {}
@@ -62,7 +60,15 @@ def higher(window: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def _joined(window: pl.DataFrame, starts: np.ndarray) -> pl.DataFrame:
+def spans(opened: np.ndarray) -> tuple[np.ndarray, int]:
+    """Which higher bar each opening (microseconds) belongs to, and how long those are: the first two bars say."""
+    apart = int(opened[1] - opened[0])
+    length = next(long for shorter_than, long in STEPS if apart < shorter_than)
+    return (opened - MONDAY) // length, length
+
+
+def joined(window: pl.DataFrame, starts: np.ndarray) -> pl.DataFrame:
+    """The higher bars, each from one of `starts` up to before the next; the last one may still be forming."""
     ends = np.append(starts[1:], window.height) - 1
     prices = {name: window[name].to_numpy() for name in ("open", "high", "low", "close", "volume")}
     return pl.DataFrame({

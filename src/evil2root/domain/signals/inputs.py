@@ -93,7 +93,7 @@ MORE: tuple[Indicator, ...] = (
 )
 """What sources read beyond the features that everybody sees."""
 
-_ALL: tuple[Indicator, ...] = (*INDICATORS, *MORE)
+ALL: tuple[Indicator, ...] = (*INDICATORS, *MORE)
 
 WARM_UP: Mapping[str, int] = {
     **FEATURES_WARM_UP,
@@ -104,11 +104,11 @@ WARM_UP: Mapping[str, int] = {
 
 INPUT_NAMES: tuple[str, ...] = tuple(WARM_UP)
 
-INPUTS_HASH = sha256("\n".join((INPUTS_VERSION, *(indicator.formula for indicator in _ALL))).encode()).hexdigest()[:16]
+INPUTS_HASH = sha256("\n".join((INPUTS_VERSION, *(indicator.formula for indicator in ALL))).encode()).hexdigest()[:16]
 """Names the exact set of formulas that sources read."""
 
 
 def inputs(window: pl.DataFrame) -> pl.DataFrame:
     """Times, close and one Float64 column an input, as many rows as `window`; see `features` for what holds of it."""
-    table = features(window, indicators=_ALL)
+    table = features(window, indicators=ALL)
     return table.hstack(higher(window).get_columns())

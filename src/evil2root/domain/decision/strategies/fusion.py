@@ -10,8 +10,10 @@ import polars as pl
 from evil2root.domain.core.side import Side
 from evil2root.domain.decision.evidence import Evidence, Holding
 from evil2root.domain.decision.intent import Enter, Exit, Intent, Stay, StayKind
+from evil2root.domain.market.bars import Bar
 from evil2root.domain.market.window import windowed
 from evil2root.domain.signals.calibration import BARS_MIN
+from evil2root.domain.signals.carried.carry import Carried, begun, rows_of
 from evil2root.domain.signals.fusion import Weights
 from evil2root.domain.signals.panel import DEFAULT_WEIGHTS, SOURCES, evidence_table, views
 from evil2root.domain.signals.source import Source
@@ -48,6 +50,15 @@ class Fusion:
         if newest is not None:
             return evidence_table(bars, sources=self.sources, newest=newest).drop("closed_at")
         return windowed(bars, partial(evidence_table, sources=self.sources)).drop("closed_at")
+
+    def begun(self, window: pl.DataFrame, bar: Bar) -> tuple[pl.DataFrame, Carried | None]:
+        """The newest row of `features` the long way, and what carries it on."""
+        row, carried = begun(window, bar, sources=self.sources)
+        return row.drop("closed_at"), carried
+
+    def carried(self, carried: Sequence[Carried]) -> pl.DataFrame:
+        """The newest row of `features` of each series that is carried."""
+        return rows_of(carried, sources=self.sources).drop("closed_at")
 
     def opinions(self, features: pl.DataFrame) -> list[tuple[tuple[Signal, ...], View | None]]:
         """What each source says, and the pool of those that speak."""

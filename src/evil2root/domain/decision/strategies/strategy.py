@@ -7,6 +7,8 @@ import polars as pl
 
 from evil2root.domain.decision.evidence import Evidence, Holding
 from evil2root.domain.decision.intent import Intent
+from evil2root.domain.market.bars import Bar
+from evil2root.domain.signals.carried.carry import Carried
 from evil2root.domain.signals.fusion import Weights
 from evil2root.domain.signals.source import Source
 from evil2root.domain.signals.values import Signal, View
@@ -59,4 +61,21 @@ class Sourced(Protocol):
     @property
     def entry_threshold(self) -> float:
         """Least size of the view's score that is acted on."""
+        ...
+
+
+@runtime_checkable
+class Carrying(Protocol):
+    """A strategy whose newest features can be carried on from bar to bar, at a cost that no longer series raises."""
+
+    def begun(self, window: pl.DataFrame, bar: Bar) -> tuple[pl.DataFrame, Carried | None]:
+        """Return `features(window, newest=1)`, whose last row is `bar`, and what carries it on; none where nothing can."""
+        ...
+
+    def carried(self, carried: Sequence[Carried]) -> pl.DataFrame:
+        """Return one row of features for the newest bar each has taken, the same to the last bit as the long way's."""
+        ...
+
+    def opinions(self, features: pl.DataFrame) -> list[tuple[tuple[Signal, ...], View | None]]:
+        """As any strategy's."""
         ...
