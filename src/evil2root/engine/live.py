@@ -32,6 +32,7 @@ from evil2root.domain.kernel.journal import Journal
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.market.calendars import Calendars
+from evil2root.domain.market.frame import BARS_SCHEMA
 from evil2root.domain.market.sources import BarFeed, BarGroup, BarMarks, BarStore
 from evil2root.domain.risk.recent import Recent
 from evil2root.engine.aligned import Aligned
@@ -328,9 +329,9 @@ class Engine:
             await self._turn(tasks, SessionOpened(at=opened, opens={s: b.open for s, b in bars.items()}))
         await self._phase(Phase.ENTRIES, bars, group.closed_at, tasks)
         await self._phase(Phase.INSIDE, bars, group.closed_at, tasks)
-        newest = []
-        for bar in group.bars:
-            frame = self._series[bar.symbol] = _with(self._series.get(bar.symbol), bar)
+        newest, rows = [], _rows(group.bars)
+        for place, bar in enumerate(group.bars):
+            frame = self._series[bar.symbol] = _with(self._series.get(bar.symbol), rows.slice(place, 1))
             newest.append(Newest(bar=bar, bars=frame, background=await self._background(bar)))
         evidence = await asyncio.to_thread(self._carrier.evidence, newest)
         self._aligned.add(group.bars)
@@ -381,11 +382,11 @@ class Engine:
         )
 
 
-def _with(frame: pl.DataFrame | None, bar: Bar) -> pl.DataFrame:
-    row = {
-        "opened_at": [bar.opened_at], "closed_at": [bar.closed_at], "open": [bar.open], "high": [bar.high],
-        "low": [bar.low], "close": [bar.close], "volume": [bar.volume],
-    }  # fmt: skip
-    times = {"opened_at": pl.Datetime("us", "UTC"), "closed_at": pl.Datetime("us", "UTC")}
-    one = pl.DataFrame(row, schema_overrides=times)
-    return one if frame is None or not frame.height else pl.concat([frame, one], rechunk=True)
+def _rows(bars: Sequence[Bar]) -> pl.DataFrame:
+    """One row a bar: made together, since a table of one costs as much as a table of hundreds."""
+    columns = {name: [getattr(bar, name) for bar in bars] for name in BARS_SCHEMA}
+    return pl.DataFrame(columns, schema_overrides=BARS_SCHEMA)
+
+
+def _with(frame: pl.DataFrame | None, row: pl.DataFrame) -> pl.DataFrame:
+    return row if frame is None or not frame.height else pl.concat([frame, row], rechunk=True)
