@@ -97,3 +97,16 @@ def test_serves_a_strategy_without_sources_and_a_close_without_bars(frames: dict
 
     assert Carrier(strategy, window_bars=WINDOW).evidence(told) == long_way(strategy, told)
     assert Carrier(Fusion()).evidence([]) == ()
+
+
+def test_forgets_a_series_that_was_rewritten_further_back(frames: dict[str, pl.DataFrame]) -> None:
+    strategy, frame = Fusion(), frames["AAPL"]
+    rewritten = frame.with_columns(close=pl.when(pl.int_range(pl.len()) == 390).then(pl.col("low")).otherwise("close"))
+    carrier = Carrier(strategy, window_bars=WINDOW)
+    carrier.evidence([newest(frame.head(400), "AAPL")])
+    told = [newest(rewritten.head(401), "AAPL")]
+
+    carrier.forget(["AAPL"])
+
+    assert carrier.evidence(told) == long_way(strategy, told)
+    assert carrier.evidence(told) != long_way(strategy, [newest(frame.head(401), "AAPL")])

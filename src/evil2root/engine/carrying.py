@@ -1,6 +1,6 @@
 """The evidence of the newest bars, carried on from the bars before: what the live engine decides on at each close."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,6 +47,11 @@ class Carrier:
         self._strategy = strategy
         self._window_bars = window_bars
         self._kept: dict[str, _Kept] = {}
+
+    def forget(self, symbols: Iterable[str]) -> None:
+        """Compute the next bar of these the long way: their series was rewritten."""
+        for symbol in symbols:
+            self._kept.pop(symbol, None)
 
     def evidence(self, newest: Sequence[Newest]) -> tuple[Evidence, ...]:
         """Return the evidence of bars that closed together, one a symbol, each equal to that of `evidence_at`."""

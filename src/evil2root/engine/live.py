@@ -322,6 +322,7 @@ class Engine:
         """Work through the bars that close together: exits and entries at the open, the inside, the close."""
         if group.renewed:
             await self._performer.until_there(lambda: self._load_series(group.renewed))
+            self._carrier.forget(group.renewed)
         bars = {bar.symbol: bar for bar in group.bars}
         await self._phase(Phase.EXITS, bars, group.closed_at, tasks)
         if self._performer.state.awaiting:
