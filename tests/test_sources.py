@@ -24,6 +24,8 @@ from tests.servers.alpaca_data import KEY, SECRET
 from tests.servers.alpaca_stream import AlpacaStreamServer
 from tests.servers.serving import served
 
+KEYS = {"ALPACA__API_KEY": "k", "ALPACA__API_SECRET": "s", "TIINGO__API_KEY": "t"}
+
 
 def read(**values: str) -> Settings:
     return load(environment={f"EVIL2ROOT_{name}": value for name, value in values.items()}, folder=Path("/nowhere"))
@@ -120,6 +122,31 @@ class TestWhoIsWatched:
 
     def test_without_a_watchlist_the_present_is_not_asked_for_a_name_that_is_gone(self) -> None:
         assert watched(read(MARKET_DATA="yfinance")) == ("AAPL", "GOOG", "IBM", "MSFT")
+
+    @pytest.mark.parametrize(
+        ("named", "interval", "example"),
+        [("ccxt:binance", "1d", "BTC-USDT,ETH-USDT"), ("alpaca", "1h", "AAPL,MSFT"), ("tiingo", "1h", "AAPL,MSFT")],
+    )
+    def test_has_to_be_named_where_no_source_tells_of_the_usual_symbols(
+        self, named: str, interval: str, example: str
+    ) -> None:
+        with pytest.raises(Failure, match=f"{named} tells of none of the usual {interval} .*WATCHLIST={example}"):
+            watched(read(MARKET_DATA=named, INTERVAL=interval, **KEYS))
+
+    def test_need_not_be_named_where_one_of_the_sources_tells_of_them(self) -> None:
+        assert watched(read(MARKET_DATA="ccxt:binance,yfinance", INTERVAL="1h")) == ("EURUSD=X",)
+        assert watched(read(MARKET_DATA="ccxt:binance", WATCHLIST="BTC-USDT")) == ("BTC-USDT",)
+
+    def test_a_start_that_would_watch_nothing_ends_before_it_starts_a_database(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("EVIL2ROOT_DATA_DIR", str(tmp_path / "data"))
+        monkeypatch.setenv("EVIL2ROOT_MARKET_DATA", "ccxt:binance")
+
+        with pytest.raises(Failure, match="WATCHLIST is not set"), begun({}, port=0, say=print):
+            pass
+
+        assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.postgres

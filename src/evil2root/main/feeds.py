@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.market_data.folder import symbols_in
-from evil2root.adapters.market_data.packaged import DAILY, RENAMED, SYMBOLS
 from evil2root.adapters.market_data.replay import ReplayFeed, load_histories
 from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.postgres.intake import PostgresShelf
@@ -27,7 +26,7 @@ from evil2root.engine.listening import Listener
 from evil2root.engine.polling import Patience, PolledFeed
 from evil2root.engine.warming import warm_up
 from evil2root.main.failure import Failure
-from evil2root.main.sources import Live
+from evil2root.main.sources import Live, unwatched, usual_symbols
 from evil2root.main.venues import account_of
 from evil2root.settings import Settings
 
@@ -130,13 +129,16 @@ def present(settings: Settings, database: AsyncEngine, live: Live, calendars: Ca
 
 
 def watched(settings: Settings) -> tuple[str, ...]:
-    """Return the symbols a feed of the present asks for: by default those of the folder, or of the packaged history."""
-    default: Sequence[str] = [s for s in SYMBOLS.get(settings.interval, DAILY) if s not in RENAMED]
+    """Return the symbols a feed of the present asks for: by default those of the folder, or of the packaged history.
+
+    Raises `Failure` when that is none.
+    """
+    default: Sequence[str] = usual_symbols(settings)
     if settings.market_data[0] == "folder" and settings.folder.path is not None:
         default = symbols_in(settings.folder.path, settings.interval)
     found = _watched(settings, default)
     if not found:
-        text = (
+        text = unwatched(settings) or (
             f"The folder {settings.folder.path} has no {settings.interval} bars of any symbol: set EVIL2ROOT_WATCHLIST."
         )
         raise Failure(text)

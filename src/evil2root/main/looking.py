@@ -20,7 +20,7 @@ ASKED_BARS = 5
 
 
 async def providers(settings: Settings) -> list[Finding]:
-    """Return a line a source, in their order; `x` when none of them answers."""
+    """Return a line a source, in their order; `x` when none of them answers. Raises `Failure` when nothing is watched."""
     calendars = calendars_of(settings)
     found = await asyncio.gather(*(_provider(settings, name, calendars) for name in settings.market_data))
     if any(finding.state == "ok" for finding in found):
@@ -33,12 +33,11 @@ async def _provider(settings: Settings, name: str, calendars: Calendars) -> Find
     lacks = lacking(settings).get(name)
     if lacks is not None:
         return Finding(part=name, state="!", says=f"key or setting missing. {lacks}")
-    clock = SystemClock()
+    symbol, interval, clock = watched(settings)[0], settings.interval, SystemClock()
     try:
         source = made(settings, name, clock=clock, calendars=calendars)
     except SettingsProblem as problem:
         return Finding(part=name, state="!", says=str(problem))
-    symbol, interval = watched(settings)[0], settings.interval
     now = clock.now()
     opened = newest(calendars.sessions(instrument_for(symbol)), interval, bars=ASKED_BARS, until=now)
     start = opened[0] if opened else now - timedelta(days=7)

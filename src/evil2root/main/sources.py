@@ -5,7 +5,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from evil2root.adapters.market_data.packaged import DAILY, RENAMED, SYMBOLS
 from evil2root.domain.core.clock import Clock
+from evil2root.domain.core.instrument import AssetClass, instrument_for
 from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.sources import BarSource
 from evil2root.domain.market.streams import QuoteStream
@@ -43,6 +45,8 @@ class Provider:
     lacks: Callable[[Settings], str] = lambda _: ""
     """One sentence on a setting it can't work without, or nothing."""
     manners: Manners = Manners()  # noqa: RUF009 - frozen
+    tells: frozenset[AssetClass] = frozenset(AssetClass)
+    """What it has prices of at all; whether it has a symbol's only its answer shows."""
     stream: Callable[[Place], QuoteStream] | None = None
     """Its stream, for those that have one: it only says when to ask sooner."""
 
@@ -133,15 +137,15 @@ PROVIDERS: Mapping[str, Provider] = {
         lacks=lambda s: _unset("FOLDER__PATH", s.folder.path, needs="it names the folder of SYMBOL_INTERVAL.csv files"),
     ),
     "alpaca": Provider(
-        make=_alpaca, stream=_alpaca_stream, manners=Manners(requests_a_minute=60),  # each question is two requests and more, of 200 a minute
+        make=_alpaca, stream=_alpaca_stream, tells=frozenset({AssetClass.EQUITY, AssetClass.CRYPTO}), manners=Manners(requests_a_minute=60),  # each question is two requests and more, of 200 a minute
         lacks=lambda s: _unset("ALPACA__API_KEY", s.alpaca.api_key and s.alpaca.api_secret,
                                needs="Alpaca tells prices only to who has a key; set ALPACA__API_SECRET too"),
     ),
     "tiingo": Provider(
-        make=_tiingo, manners=Manners(requests_a_minute=10, tries=1),  # free: 50 an hour; what more costs is answered 429
+        make=_tiingo, tells=frozenset({AssetClass.EQUITY}), manners=Manners(requests_a_minute=10, tries=1),  # free: 50 an hour; what more costs is answered 429
         lacks=lambda s: _unset("TIINGO__API_KEY", s.tiingo.api_key, needs="Tiingo tells prices only to who has a key"),
     ),
-    "ccxt": Provider(make=_ccxt, manners=Manners(requests_a_minute=120)),
+    "ccxt": Provider(make=_ccxt, tells=frozenset({AssetClass.CRYPTO}), manners=Manners(requests_a_minute=120)),
     "simulated": Provider(make=_simulated, manners=ON_DISK),
 }  # fmt: skip
 """One line a provider. Those of the present are named in `settings.tree.LIVE_SOURCES` too (a test holds them equal)."""
@@ -156,6 +160,26 @@ def lacking(settings: Settings) -> dict[str, str]:
     """Return what the named sources can't work without and have not got, by name."""
     said = {name: provider_of(name).lacks(settings) for name in settings.market_data}
     return {name: f"{PREFIX}MARKET_DATA names {name}. {says}" for name, says in said.items() if says}
+
+
+def usual_symbols(settings: Settings) -> list[str]:
+    """Return what is watched without a watchlist: the replay's symbols that are still traded and any source tells of."""
+    told = frozenset[AssetClass]().union(*(provider_of(name).tells for name in settings.market_data))
+    usual = SYMBOLS.get(settings.interval, DAILY)
+    return [symbol for symbol in usual if symbol not in RENAMED and instrument_for(symbol).asset_class in told]
+
+
+def unwatched(settings: Settings) -> str:
+    """Say that nothing would be watched, and what to set; nothing where something would be."""
+    if settings.watchlist or usual_symbols(settings):
+        return ""
+    told = frozenset[AssetClass]().union(*(provider_of(name).tells for name in settings.market_data))
+    example = "AAPL,MSFT" if AssetClass.EQUITY in told else "BTC-USDT,ETH-USDT"
+    usual = ", ".join(SYMBOLS.get(settings.interval, DAILY))
+    return (
+        f"{PREFIX}WATCHLIST is not set, and {','.join(settings.market_data)} tells of none of the usual "
+        f"{settings.interval} symbols ({usual}): name what to watch, e.g. {PREFIX}WATCHLIST={example}."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

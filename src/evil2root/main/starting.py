@@ -69,12 +69,12 @@ def _settings(overrides: Mapping[str, str], say: Callable[[str], None]) -> Setti
 
 
 def _lacks(settings: Settings) -> str:
-    """Say what the sources of bars can't work without, before a database is started for nothing."""
+    """Say what bars can't be had without, before a database is started for nothing."""
     if settings.market_data == ("replay",):
         return ""
-    from evil2root.main.sources import lacking  # noqa: PLC0415 - who replays asks nobody
+    from evil2root.main.sources import lacking, unwatched  # noqa: PLC0415 - who replays asks nobody
 
-    return "\n".join(lacking(settings).values())
+    return "\n".join(lacking(settings).values()) or unwatched(settings)
 
 
 def _listen(host: str, port: int) -> socket.socket:
