@@ -12,9 +12,13 @@ from starlette.types import Receive, Scope, Send
 
 
 class Cut(Response):
-    """Ends the connection without an answer."""
+    """Ends the connection before anything is answered.
+
+    A head is sent first: before it uvicorn would make a whole answer of the error, with status 500.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
         raise ConnectionResetError
 
 
