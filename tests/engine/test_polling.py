@@ -1,5 +1,6 @@
 """Live bars by asking: complete ones, in order, once, and nobody waits for ever for somebody else's."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -8,8 +9,10 @@ from structlog.testing import capture_logs
 
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.market.sources import BarGroup
-from evil2root.engine.gathering import Gatherer
+from evil2root.domain.market.sources import BarGroup, Fetched
+from evil2root.engine.asking import Manners
+from evil2root.engine.fail_over import FailOver, Plan
+from evil2root.engine.gathering import Gatherer, Teller
 from evil2root.engine.polling import Patience, PolledFeed
 from tests.fakes.sources import SteppedClock
 from tests.fakes.telling import ComputedCalendars, Market, MemoryShelf
@@ -23,10 +26,11 @@ class World:
     def __init__(self, at: datetime = NOON + timedelta(minutes=20)) -> None:
         self.clock, self.shelf = SteppedClock(at), MemoryShelf()
         self.market = Market(self.clock)
+        self.teller: Teller = self.market
 
     def feed(self, symbols: Sequence[str] = tuple(BOTH)) -> PolledFeed:
         calendars = ComputedCalendars()
-        gatherer = Gatherer(teller=self.market, calendars=calendars, shelf=self.shelf)
+        gatherer = Gatherer(teller=self.teller, calendars=calendars, shelf=self.shelf)
         return PolledFeed(
             [instrument_for(symbol) for symbol in symbols], Interval.H1, gatherer=gatherer, calendars=calendars,
             clock=self.clock, starts_after=NOON, sleep=self.clock.sleep,
@@ -39,6 +43,19 @@ class World:
             if len(found) == count:
                 break
         return found
+
+
+class Slow:
+    """A source that takes a moment, in which others may ask."""
+
+    name = "slow"
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+
+    async def bars(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Fetched:
+        await asyncio.sleep(0)
+        return (await self._market.heard(symbol, interval, start=start, end=end)).answer
 
 
 def names(group: BarGroup) -> list[str]:
@@ -123,6 +140,29 @@ async def test_an_outage_of_everything_is_caught_up_and_nothing_is_made_up_meanw
     groups = await world.told(3)
 
     assert [group.closed_at for group in groups] == [NOON + n * HOUR for n in (1, 2, 3)]
+    assert all(names(group) == BOTH for group in groups)
+
+
+async def test_an_outage_is_caught_up_for_every_symbol_though_the_source_is_tried_with_one_question() -> None:
+    world = World()
+    manners = Manners(requests_a_minute=6_000, left_alone=timedelta(minutes=1))
+    source = Slow(world.market)
+    world.teller = FailOver(
+        [source], clock=world.clock, plan=Plan(manners={source.name: manners}), sleep=world.clock.sleep
+    )
+    world.market.away = set(BOTH)
+    sleep = world.clock.sleep
+
+    async def sleep_until_they_are_back(seconds: float) -> None:
+        await sleep(max(seconds, 100))
+        if world.clock.now() > NOON + timedelta(hours=2, minutes=3):
+            world.market.away = set()
+
+    world.clock.sleep = sleep_until_they_are_back  # type: ignore[method-assign]
+
+    groups = await world.told(2)
+
+    assert [group.closed_at for group in groups] == [NOON + n * HOUR for n in (1, 2)]
     assert all(names(group) == BOTH for group in groups)
 
 

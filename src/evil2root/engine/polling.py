@@ -1,7 +1,7 @@
 """Live bars by asking: after each close the calendars name, until it is there or the wait for it is over."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.instrument import Instrument
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.adjust import adjusted
-from evil2root.domain.market.bars import Bar, BarsUnavailable
+from evil2root.domain.market.bars import AskedTooOften, Bar, BarsUnavailable
 from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.sessions import DAY, EPOCH, MICROSECOND, moment
 from evil2root.domain.market.sources import BarGroup
@@ -146,8 +146,11 @@ class PolledFeed:
         first, last = min(due) - MICROSECOND, max(due)
         slots, why = asyncio.Semaphore(AT_ONCE), dict[str, str]()
         there: dict[str, dict[datetime, Bar]] = {}
+        turned_away: set[str] = set()
+        anybody_told = False
 
         async def bring(symbol: str) -> None:
+            nonlocal anybody_told
             wanted = {closed_at for closed_at, symbols in due.items() if symbol in symbols}
             start = min(o for o, c in self._grid(symbol, first, last) if c in wanted)
             async with slots:
@@ -155,15 +158,27 @@ class PolledFeed:
                     there[symbol] = before = await self._stored(symbol, start, last)
                     if wanted - before.keys():
                         got = await self._gatherer.gather(self._watched[symbol], self._interval, start=start, end=now)
+                        anybody_told = True
                         there[symbol] = await self._stored(symbol, start, last)
                         if got.changed or got.new > len(there[symbol].keys() - before.keys()):
                             self._renewed.add(symbol)
+                    why.pop(symbol, None)
+                except AskedTooOften as problem:
+                    why[symbol] = str(problem)
+                    turned_away.add(symbol)
                 except BarsUnavailable as problem:
                     why[symbol] = str(problem)
 
-        async with asyncio.TaskGroup() as tasks:
-            for symbol in dict.fromkeys(symbol for symbols in due.values() for symbol in symbols):
-                tasks.create_task(bring(symbol))
+        async def bring_all(symbols: Iterable[str]) -> None:
+            async with asyncio.TaskGroup() as tasks:
+                for symbol in symbols:
+                    tasks.create_task(bring(symbol))
+
+        await bring_all(dict.fromkeys(symbol for symbols in due.values() for symbol in symbols))
+        if anybody_told and turned_away:
+            # A source that was left alone is tried with one question. It works again: so the others may be put too,
+            # lest their symbols are passed over for every close since it failed.
+            await bring_all([symbol for symbol in self._watched if symbol in turned_away])
         return there, why
 
     async def _stored(self, symbol: str, start: datetime, until: datetime) -> dict[datetime, Bar]:
