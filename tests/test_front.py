@@ -1,6 +1,7 @@
 """Before the pages are loaded: probes are answered, everything else waits for the pages and is answered by them."""
 
 import asyncio
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -35,6 +36,17 @@ async def test_says_whether_it_may_trade_before_the_pages_are_there(phase: Phase
     assert (ready.status_code, ready.json()) == (status, {"status": phase.value, "reason": "so it is"})
     assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
     assert ready.headers["cache-control"] == "no-store"
+
+
+async def test_says_how_many_symbols_wait_for_a_bar_and_to_strangers_neither_which_nor_why() -> None:
+    desk = a_desk(bars=5)
+    desk.status_changes["feed"] = replace(desk.status().feed, missing=(("AAPL", "status 500 of http://gateway"),))
+    async with asking(Front(desk)) as client:
+        ready = await client.get("/readyz")
+
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+    assert ready.json()["reason"].startswith("1 watched without the newest bar")
+    assert not any(kept in ready.text for kept in ("AAPL", "500", "gateway"))
 
 
 async def test_whoever_asks_for_a_page_meanwhile_gets_it_when_the_pages_are_there() -> None:
