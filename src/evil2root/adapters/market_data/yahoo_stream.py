@@ -8,16 +8,13 @@ wrong, and connects anew by itself without end.
 
 import asyncio
 import base64
-import binascii
 import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from google.protobuf.message import DecodeError
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
-from yfinance.pricing_pb2 import PricingData
 
 from evil2root.domain.market.bars import BarsUnavailable
 from evil2root.domain.market.streams import Happening, Tick
@@ -38,6 +35,10 @@ class YahooStream:
     name = "yfinance"
 
     def __init__(self, base_url: str = REAL) -> None:
+        # An extra brings it; a package that is not installed is missed at the start.
+        from yfinance.pricing_pb2 import PricingData  # noqa: PLC0415
+
+        self._message = PricingData
         root = base_url.rstrip("/")
         self._url = f"{STREAM if root == REAL else root.replace('http', 'ws', 1)}/?version=2"
 
@@ -59,7 +60,7 @@ class YahooStream:
                             message = await stream.recv()
                     except TimeoutError:
                         continue
-                    tick = tick_of(message, ours)
+                    tick = tick_of(message, ours, empty=self._message())
                     if tick is not None:
                         yield tick
         except (WebSocketException, OSError, TimeoutError) as problem:
@@ -67,16 +68,16 @@ class YahooStream:
             raise BarsUnavailable(msg) from problem
 
 
-def tick_of(message: str | bytes, ours: frozenset[str]) -> Tick | None:
-    """Read a price; none for what is not ours, or can't be read."""
+def tick_of(message: str | bytes, ours: frozenset[str], *, empty: Any) -> Tick | None:
+    """Read a price into an `empty` PricingData; none for what is not ours, or can't be read."""
+    told = empty
     try:
         document = json.loads(message)
         packed = document.get("message") if isinstance(document, dict) else None
-        told: Any = PricingData()  # made when it is loaded: nothing knows its type
         told.ParseFromString(base64.b64decode(packed if isinstance(packed, str) else "", validate=True))
         at = EPOCH + timedelta(milliseconds=told.time)
         price = float(told.price)
-    except (ValueError, RecursionError, OverflowError, DecodeError, binascii.Error):
+    except Exception:  # noqa: BLE001 - what the decoder raises is its library's own, which no lock names; rubbish is skipped
         return None
     if told.id not in ours or not 0 < price < float("inf") or told.time <= 0:
         return None
