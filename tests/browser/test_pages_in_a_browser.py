@@ -217,7 +217,7 @@ async def test_a_new_bar_reaches_an_open_chart_with_its_position(browser: Browse
         shown = frames["MSFT"].filter(frames["MSFT"]["closed_at"] > own_site.desk.status().now)
         own_site.desk.status_changes["now"] = shown["closed_at"][1]
         _change(own_site, "equity")
-        await expect(page.locator("[data-readout]")).to_contain_text("2005-11-22", timeout=5_000)
+        await expect(page.locator("[data-readout]")).to_contain_text("2005-11-22", timeout=20_000)
         await expect(page.locator("#quote b")).to_have_text(f"{shown['close'][1]:,.2f}")
         assert wrong == []
 
