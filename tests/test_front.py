@@ -1,6 +1,7 @@
 """Before the pages are loaded: probes are answered, everything else waits for the pages and is answered by them."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 
 import httpx
@@ -9,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
 from evil2root.engine.desk import Phase
 from evil2root.main.front import Front
@@ -60,3 +62,44 @@ async def test_whoever_asks_for_a_page_meanwhile_gets_it_when_the_pages_are_ther
 
         assert (await waiting).text == "/halt now"
         assert (await client.get("/readyz")).text == "/readyz "  # from now on the pages answer everything
+
+
+async def test_what_was_asked_is_done_as_it_was_asked_also_for_who_leaves_while_the_pages_load() -> None:
+    front, heard = Front(a_desk(bars=5)), list[bytes]()
+    told: Iterator[Message] = iter(
+        [
+            {"type": "http.request", "body": b'{"flatten"', "more_body": True},
+            {"type": "http.request", "body": b": true}", "more_body": False},
+            {"type": "http.disconnect"},
+        ]
+    )
+
+    async def receive() -> Message:
+        return next(told)
+
+    async def send(message: Message) -> None: ...
+
+    async def whole(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        heard.extend([(await receive())["body"], (await receive())["body"]])
+
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/halt"}
+    waiting = asyncio.create_task(front(scope, receive, send))
+    await asyncio.sleep(0.02)
+    front.put(whole)
+    await waiting
+
+    assert b"".join(heard) == b'{"flatten": true}'
+
+
+async def test_who_left_before_the_request_was_whole_is_not_served() -> None:
+    front = Front(a_desk(bars=5))
+    told: Iterator[Message] = iter(
+        [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> Message:
+        return next(told)
+
+    async def send(message: Message) -> None: ...
+
+    await front({"type": "http", "method": "POST", "path": "/api/v1/halt"}, receive, send)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evil2root.api.problems import problem
@@ -80,6 +81,8 @@ class Shell:
                 await problem(scope, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)(scope, receive, watched)
                 return
             await self._app(scope, replay, watched)
+        except ClientDisconnect:
+            return
         except Exception as error:
             log.exception("request.failed", trace=trace, method=scope["method"], path=scope["path"])
             if started:
@@ -144,7 +147,7 @@ async def buffered(scope: Scope, receive: Receive) -> Receive | None:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            break
+            raise ClientDisconnect  # half of what was asked must not be done
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > BODY_MAX:

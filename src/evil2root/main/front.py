@@ -6,9 +6,10 @@ asks for a page meanwhile waits a moment for the answer.
 
 import asyncio
 import json
+from collections import deque
 from http import HTTPStatus
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evil2root.api.probes import ALIVE, HEALTH, READINESS, readiness
 from evil2root.engine.desk import Desk
@@ -18,6 +19,9 @@ HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 ]
+
+BODY_MAX = 1024 * 1024
+"""Bytes of a request that are taken before it waits; what is longer is refused by the whole application."""
 
 
 class Front:
@@ -40,10 +44,38 @@ class Front:
                 return await _answer(send, HTTPStatus.OK, ALIVE)
             if scope["path"] == READINESS:
                 return await _answer(send, *readiness(self._desk))
+        if self._whole is None and scope["type"] == "http":
+            told = await _told(receive)
+            if told is None:
+                return None
+            receive = _again(told, receive)
         await self._is_there.wait()
         assert self._whole is not None, "it is there"
         await self._whole(scope, receive, send)
         return None
+
+
+async def _told(receive: Receive) -> list[Message] | None:
+    """Take what a request says before it waits: who leaves meanwhile is still understood. None for who left before."""
+    told: list[Message] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        told.append(message)
+        size += len(message.get("body", b""))
+        if size > BODY_MAX or not message.get("more_body", False):
+            return told
+
+
+def _again(told: list[Message], receive: Receive) -> Receive:
+    left = deque(told)
+
+    async def receive_again() -> Message:
+        return left.popleft() if left else await receive()
+
+    return receive_again
 
 
 async def _answer(send: Send, status: HTTPStatus, document: dict[str, str]) -> None:

@@ -102,11 +102,11 @@ class _Ending:
     def __init__(self, server: uvicorn.Server) -> None:
         self._server = server
         self.app: Starlette | None = None
-        self.because = ""
+        self.because, self.is_begun = "", False
 
     def begin(self, because: str = "") -> None:
         """Stop; asked a second time, without waiting for anybody."""
-        self.because = self.because or because
+        self.because, self.is_begun = self.because or because, True
         self._server.force_exit = self._server.should_exit
         self._server.should_exit = True
         if self.app is not None:
@@ -131,12 +131,15 @@ async def _load(front: Front, ending: _Ending, engine: Engine, make: Callable[[]
     with suppress(TimeoutError):
         async with asyncio.timeout(PAGES_WAIT_S):
             await engine.compared.wait()
+    if ending.is_begun:
+        return
     try:
         app = await asyncio.to_thread(make)
-    except Exception:
+    except Exception as problem:
         log.exception("pages.not_loaded")
-        ending.begin("The API and the pages could not be loaded: see the log.")
+        ending.begin(f"The API and the pages could not be loaded: {type(problem).__name__}: {problem}. See the log.")
         return
+    app.state.stopping = ending.is_begun  # a stream that has waited must not outlast the end
     ending.app = app
     front.put(app)
 
