@@ -100,7 +100,7 @@ BY_PANDAS_TA: tuple[Indicator, ...] = (
     _entry("lrsi", "close", {"laguerre_rsi": (0, _PERCENT)}, warm_up=13, length=14, gamma=0.5),
     _entry("pgo", "high low close", {"pretty_good_14": (0, _POINTS)}, warm_up=27, length=14),
     _entry("qqe", "close", {"qqe": (0, _POINTS), "qqe_rsi": (1, _PERCENT)}, warm_up=71, length=14, smooth=5, factor=4.236),
-    _entry("rvgi", "open high low close", {"rvgi_14": (0, _RATIO), "rvgi_signal_14": (1, _RATIO)}, warm_up=19, length=14, swma_length=4),
+    _entry("rvgi", "open high low close", {"rvgi_14": (1, _RATIO), "rvgi_signal_14": (2, _RATIO)}, warm_up=19, length=14, swma_length=4),
     _entry("stc", "close", {"schaff_10": (0, _PERCENT)}, warm_up=52, tclength=10, fast=12, slow=26, factor=0.5),
     _entry("bias", "close", {"bias_26": (0, _RATIO)}, warm_up=25, length=26),
     _entry("cfo", "close", {"forecast_oscillator_9": (0, _POINTS)}, warm_up=8, length=9),
