@@ -156,3 +156,6 @@ class TestListening:
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
+
+    async def test_a_stream_of_nothing_that_is_watched_is_not_listened_to(self) -> None:
+        await asyncio.wait_for(Listener(stream_at("http://127.0.0.1:9"), ["BTC-USD"]).run(), timeout=20)

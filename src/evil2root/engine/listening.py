@@ -7,7 +7,7 @@ from contextlib import aclosing
 import structlog
 from numpy.random import Generator, default_rng
 
-from evil2root.domain.market.bars import BarsUnavailable
+from evil2root.domain.market.bars import BarsUnavailable, NotCovered
 from evil2root.domain.market.streams import Happening, QuoteStream, Tick
 
 log = structlog.get_logger()
@@ -40,7 +40,7 @@ class Listener:
         """The newest by symbol: for people to look at, never to trade on."""
 
     async def run(self) -> None:
-        """Listen for ever, opening the stream anew when it ends."""
+        """Listen for ever, opening the stream anew when it ends; not to one that tells of none of the symbols."""
         wait = AGAIN_S
         while True:
             try:
@@ -48,6 +48,9 @@ class Listener:
                     async for tick in ticks:
                         wait = AGAIN_S
                         self._heard(tick)
+            except NotCovered as problem:
+                log.info("stream.of_no_use", source=self._stream.name, problem=str(problem))
+                return
             except BarsUnavailable as problem:
                 log.info("stream.lost", source=self._stream.name, problem=str(problem), retry_in_s=wait)
             await self._pause(wait * self._jitter.uniform(0.5, 1.0))

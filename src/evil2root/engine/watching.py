@@ -214,7 +214,7 @@ class Watch:
                 others.append(external(record))
             elif order.state in OVER and order.client_order_id not in self._state().orders:
                 told.append(self._late(order, record))
-        others = others[:EXTERNAL_MAX]
+        others = sorted(others, key=lambda one: one.broker_order_id)[:EXTERNAL_MAX]  # of too many always the same ones
         if {o.broker_order_id: o for o in others} != self._state().carry.external:
             told.append(ExternalSeen(orders=tuple(others), at=self._wall.now()))
         return told

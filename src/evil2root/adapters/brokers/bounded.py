@@ -15,10 +15,10 @@ from evil2root.domain.execution.broker import BrokerUnavailable
 
 CONNECT_S, READ_S, CALL_S = 3.0, 10.0, 25.0
 """Longest wait for a connection, for the next bytes, and for a whole call with its repetitions."""
-TRIES = 3
-"""Of a question. What changes something at the venue is sent once."""
+TRIES = 5
+"""Of a question: a fault of a second and a half is bridged. What changes something at the venue is sent once."""
 RETRY_S = 0.1
-"""Wait before the second try of a question, doubled before the third: the start waits for each of them."""
+"""Wait before the second try of a question, doubled before each further one: the start waits for the first of them."""
 TOO_MUCH_S, RETRY_AFTER_MOST_S = 0.5, 5.0
 """Wait when a venue that is asked too often does not say for how long, and the most that one is given that does."""
 BODY_MAX = 8_000_000
