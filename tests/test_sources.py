@@ -13,6 +13,7 @@ from evil2root.adapters.market_data.packaged import packaged
 from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.core.timeframe import Interval
+from evil2root.main import sources
 from evil2root.main.failure import Failure
 from evil2root.main.feeds import check_kept, present, watched
 from evil2root.main.looking import providers
@@ -83,6 +84,18 @@ class TestTheTable:
         monkeypatch.setenv("EVIL2ROOT_MARKET_DATA", "tiingo")
 
         with pytest.raises(Failure, match="EVIL2ROOT_TIINGO__API_KEY is not set"), begun({}, port=0, say=print):
+            pass
+
+        assert not (tmp_path / "data").exists()
+
+    def test_a_start_whose_package_is_not_installed_ends_as_early(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("EVIL2ROOT_DATA_DIR", str(tmp_path / "data"))
+        monkeypatch.setenv("EVIL2ROOT_MARKET_DATA", "yfinance")
+        monkeypatch.setattr(sources, "find_spec", lambda _: None)
+
+        with pytest.raises(Failure, match="setup --with yfinance"), begun({}, port=0, say=print):
             pass
 
         assert not (tmp_path / "data").exists()

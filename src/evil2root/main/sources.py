@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Protocol
 
 from evil2root.adapters.market_data.packaged import DAILY, RENAMED, SYMBOLS
@@ -44,6 +45,8 @@ class Provider:
     """Imports the adapter itself, so that a start loads only what it uses; opens no connection yet."""
     lacks: Callable[[Settings], str] = lambda _: ""
     """One sentence on a setting it can't work without, or nothing."""
+    package: str = ""
+    """What an extra brings that it can't work without."""
     manners: Manners = Manners()  # noqa: RUF009 - frozen
     tells: frozenset[AssetClass] = frozenset(AssetClass)
     """What it has prices of at all; whether it has a symbol's only its answer shows."""
@@ -131,7 +134,7 @@ def _unset(key: str, value: object, *, needs: str) -> str:
 
 
 PROVIDERS: Mapping[str, Provider] = {
-    "yfinance": Provider(make=_yfinance, manners=BY_CUSTOM, stream=_yahoo_stream),
+    "yfinance": Provider(make=_yfinance, package="yfinance", manners=BY_CUSTOM, stream=_yahoo_stream),
     "folder": Provider(
         make=_folder, manners=ON_DISK,
         lacks=lambda s: _unset("FOLDER__PATH", s.folder.path, needs="it names the folder of SYMBOL_INTERVAL.csv files"),
@@ -145,7 +148,7 @@ PROVIDERS: Mapping[str, Provider] = {
         make=_tiingo, tells=frozenset({AssetClass.EQUITY}), manners=Manners(requests_a_minute=10, tries=1),  # free: 50 an hour; what more costs is answered 429
         lacks=lambda s: _unset("TIINGO__API_KEY", s.tiingo.api_key, needs="Tiingo tells prices only to who has a key"),
     ),
-    "ccxt": Provider(make=_ccxt, tells=frozenset({AssetClass.CRYPTO}), manners=Manners(requests_a_minute=120)),
+    "ccxt": Provider(make=_ccxt, package="ccxt", tells=frozenset({AssetClass.CRYPTO}), manners=Manners(requests_a_minute=120)),
     "simulated": Provider(make=_simulated, manners=ON_DISK),
 }  # fmt: skip
 """One line a provider. Those of the present are named in `settings.tree.LIVE_SOURCES` too (a test holds them equal)."""
@@ -160,6 +163,19 @@ def lacking(settings: Settings) -> dict[str, str]:
     """Return what the named sources can't work without and have not got, by name."""
     said = {name: provider_of(name).lacks(settings) for name in settings.market_data}
     return {name: f"{PREFIX}MARKET_DATA names {name}. {says}" for name, says in said.items() if says}
+
+
+def uninstalled(settings: Settings) -> dict[str, str]:
+    """Return what to do about named sources whose package is not installed, by name."""
+    packages = {name: provider_of(name).package for name in settings.market_data}
+    return {name: _missing(name, package) for name, package in packages.items() if package and not find_spec(package)}
+
+
+def _missing(name: str, package: str) -> str:
+    return (
+        f"{PREFIX}MARKET_DATA names {name}, which needs the package {package}: "
+        f"./evil2root setup --with {name.split(':', 1)[0]}"
+    )
 
 
 def usual_symbols(settings: Settings) -> list[str]:
@@ -230,8 +246,4 @@ def made(settings: Settings, name: str, *, clock: Clock, calendars: Calendars) -
     try:
         return provider_of(name).make(place)
     except ModuleNotFoundError as missing:
-        msg = (
-            f"{PREFIX}MARKET_DATA names {name}, which needs the package {missing.name}: "
-            f"./evil2root setup --with {name.split(':', 1)[0]}"
-        )
-        raise SettingsProblem(msg) from missing
+        raise SettingsProblem(_missing(name, missing.name or "that it imports")) from missing

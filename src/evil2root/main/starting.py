@@ -72,9 +72,9 @@ def _lacks(settings: Settings) -> str:
     """Say what bars can't be had without, before a database is started for nothing."""
     if settings.market_data == ("replay",):
         return ""
-    from evil2root.main.sources import lacking, unwatched  # noqa: PLC0415 - who replays asks nobody
+    from evil2root.main.sources import lacking, uninstalled, unwatched  # noqa: PLC0415 - who replays asks nobody
 
-    return "\n".join(lacking(settings).values()) or unwatched(settings)
+    return "\n".join((lacking(settings) | uninstalled(settings)).values()) or unwatched(settings)
 
 
 def _listen(host: str, port: int) -> socket.socket:
