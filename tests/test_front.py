@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
+from evil2root.api.edge import SECURITY_HEADERS
 from evil2root.engine.desk import Phase
 from evil2root.main.front import Front
 from tests.fakes.desk import a_desk
@@ -38,6 +39,7 @@ async def test_says_whether_it_may_trade_before_the_pages_are_there(phase: Phase
     assert (ready.status_code, ready.json()) == (status, {"status": phase.value, "reason": "so it is"})
     assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
     assert ready.headers["cache-control"] == "no-store"
+    assert all(ready.headers[name] == value for name, value in SECURITY_HEADERS.items())
 
 
 async def test_says_how_many_symbols_wait_for_a_bar_and_to_strangers_neither_which_nor_why() -> None:
@@ -82,7 +84,7 @@ async def test_what_was_asked_is_done_as_it_was_asked_also_for_who_leaves_while_
     async def whole(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
         heard.extend([(await receive())["body"], (await receive())["body"]])
 
-    scope = {"type": "http", "method": "POST", "path": "/api/v1/halt"}
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/halt", "headers": []}
     waiting = asyncio.create_task(front(scope, receive, send))
     await asyncio.sleep(0.02)
     front.put(whole)
@@ -102,4 +104,17 @@ async def test_who_left_before_the_request_was_whole_is_not_served() -> None:
 
     async def send(message: Message) -> None: ...
 
-    await front({"type": "http", "method": "POST", "path": "/api/v1/halt"}, receive, send)
+    await front({"type": "http", "method": "POST", "path": "/api/v1/halt", "headers": []}, receive, send)
+
+
+async def test_a_page_of_another_name_is_told_nothing_before_the_pages_are_there() -> None:
+    front = Front(a_desk(bars=5), hosts=["bot.example"])
+    async with asking(front) as client:
+        known = await client.get("/readyz", headers={"Host": "bot.example"})
+        waiting = asyncio.create_task(client.get("/readyz", headers={"Host": "evil.example"}))
+        await asyncio.sleep(0.02)
+        assert not waiting.done()
+        front.put(pages())
+        assert (await waiting).text == "/readyz "  # the whole application, which refuses the name
+
+    assert known.status_code == 200

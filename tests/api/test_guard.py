@@ -12,8 +12,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from structlog.typing import EventDict
 
+from evil2root.api.edge import BODY_MAX, SECURITY_HEADERS
 from evil2root.api.guard import PUBLIC, safe_next
-from evil2root.api.shell import BODY_MAX, SECURITY_HEADERS
 from evil2root.engine.access import Role, Scope
 from evil2root.engine.desk import Phase
 from tests.api.door import API, BASE, PRE_COOKIE, House, assert_problem, idempotent

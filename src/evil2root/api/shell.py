@@ -2,38 +2,22 @@
 
 import secrets
 from collections.abc import Iterable
-from functools import lru_cache
 from http import HTTPStatus
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from evil2root.api.edge import BODY_MAX, SECURITY_HEADERS, is_known
 from evil2root.api.problems import problem
 
 log = structlog.get_logger(__name__)
 
-BODY_MAX = 1024 * 1024
-"""Bytes. The largest body anything here needs is some hundred bytes."""
 STATIC = "/static/"
-
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "accelerometer=(), camera=(), geolocation=(), gyroscope=(), magnetometer=(), "
-    "microphone=(), payment=(), usb=()",
-}
 
 _STATIC_HEADERS = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
 _HEADERS = (*_STATIC_HEADERS, (b"cache-control", b"no-store"))
-_ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
 class Shell:
@@ -101,22 +85,6 @@ class Shell:
         if "\x00" in scope["path"] or b"%00" in scope.get("query_string", b""):
             return HTTPStatus.BAD_REQUEST, "The address holds a zero character: leave it out."
         return None
-
-
-@lru_cache(maxsize=256)
-def is_known(host: str, hosts: frozenset[str]) -> bool:
-    """Is a Host header one of ours?"""
-    try:
-        name = (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:
-        return False
-    if name == "localhost" or name in hosts:
-        return True
-    try:
-        address = ip_address(name)
-    except ValueError:
-        return False
-    return address.is_loopback or not hosts.isdisjoint(_ANY_ADDRESS)
 
 
 def _with_headers(path: str, send: Send) -> Send:

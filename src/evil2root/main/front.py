@@ -7,28 +7,29 @@ asks for a page meanwhile waits a moment for the answer.
 import asyncio
 import json
 from collections import deque
+from collections.abc import Iterable
 from http import HTTPStatus
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from evil2root.api.edge import BODY_MAX, SECURITY_HEADERS, is_known
 from evil2root.api.probes import ALIVE, HEALTH, READINESS, readiness
 from evil2root.engine.desk import Desk
 
-HEADERS = [
-    (b"content-type", b"application/json"),
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-]
-
-BODY_MAX = 1024 * 1024
-"""Bytes of a request that are taken before it waits; what is longer is refused by the whole application."""
+HEADERS = (
+    (b"content-type", b"application/json"), (b"cache-control", b"no-store"),
+    *((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()),
+)  # fmt: skip
 
 
 class Front:
     """The application as the server sees it; `put` brings the rest."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, *, hosts: Iterable[str] = ()) -> None:
+        """`hosts` as `Shell` takes them."""
         self._desk = desk
+        self._hosts = frozenset(host.lower().strip("[]") for host in hosts)
         self._whole: ASGIApp | None = None
         self._is_there = asyncio.Event()
 
@@ -39,7 +40,8 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if self._whole is None and scope["type"] == "http" and scope["method"] == "GET":
+        is_ours = scope["type"] == "http" and is_known(Headers(scope=scope).get("host", ""), self._hosts)
+        if self._whole is None and is_ours and scope["method"] == "GET":
             if scope["path"] == HEALTH:
                 return await _answer(send, HTTPStatus.OK, ALIVE)
             if scope["path"] == READINESS:
@@ -65,6 +67,7 @@ async def _told(receive: Receive) -> list[Message] | None:
             return None
         told.append(message)
         size += len(message.get("body", b""))
+        # What is too long is refused by the whole application.
         if size > BODY_MAX or not message.get("more_body", False):
             return told
 
@@ -79,7 +82,7 @@ def _again(told: list[Message], receive: Receive) -> Receive:
 
 
 async def _answer(send: Send, status: HTTPStatus, document: dict[str, str]) -> None:
-    body = json.dumps(document).encode()
+    body = json.dumps(document, separators=(",", ":")).encode()
     headers = [*HEADERS, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status.value, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -5,6 +5,7 @@ import gc
 import secrets
 import signal
 import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -46,6 +47,9 @@ DRAIN_S = 5.0
 
 ERRANDS_AGAIN_S = 1.0
 
+PAGES_MOST_S = 120.0
+"""Longest loading of the pages: a bot that nobody can look at or halt must not trade on."""
+
 PAGES_WAIT_S = 2.0
 """How long loading the pages waits for trading to be ready: who stands by or finds no broker has pages soon."""
 
@@ -70,7 +74,7 @@ async def serve(begun: Begun, *, say: Callable[[str], None]) -> int:
             )
         hot = windows_of(settings, secret=secret)
         trading = wire(settings, database, live=live, hot=hot, say=say)
-        front = Front(trading.desk)
+        front = Front(trading.desk, hosts=(host, *settings.http.hosts))
         server = uvicorn.Server(
             uvicorn.Config(front, host=host, port=begun.port, log_config=None, access_log=False,
                            server_header=False, timeout_graceful_shutdown=3, lifespan="off")
@@ -134,14 +138,44 @@ async def _load(front: Front, ending: _Ending, engine: Engine, make: Callable[[]
     if ending.is_begun:
         return
     try:
-        app = await asyncio.to_thread(make)
+        async with asyncio.timeout(PAGES_MOST_S):
+            app = await _beside(make)
     except Exception as problem:
         log.exception("pages.not_loaded")
-        ending.begin(f"The API and the pages could not be loaded: {type(problem).__name__}: {problem}. See the log.")
+        why = f"nothing came of it in {PAGES_MOST_S:g} s" if isinstance(problem, TimeoutError) else str(problem)
+        ending.begin(f"The API and the pages could not be loaded: {why}. See the log.")
         return
     app.state.stopping = ending.is_begun  # a stream that has waited must not outlast the end
     ending.app = app
     front.put(app)
+
+
+async def _beside(make: Callable[[], Starlette]) -> Starlette:
+    """Make it in a thread that nobody waits for at the end. Raises `RuntimeError` for whatever stops it."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Starlette] = loop.create_future()
+
+    def tell(made: Starlette | None, problem: BaseException | None) -> None:
+        if done.done():
+            return
+        if made is not None:
+            done.set_result(made)
+        else:
+            told = RuntimeError(f"{type(problem).__name__}: {problem}")
+            told.__cause__ = problem
+            done.set_exception(told)
+
+    def work() -> None:
+        made, problem = None, None
+        try:
+            made = make()
+        except BaseException as stopped:  # noqa: BLE001 - also an exit somebody else's module asks for
+            problem = stopped
+        with suppress(RuntimeError):  # the loop is over: nobody waits any more
+            loop.call_soon_threadsafe(tell, made, problem)
+
+    threading.Thread(target=work, name="pages", daemon=True).start()
+    return await done
 
 
 def _application(settings: Settings, database: AsyncEngine, access: Access, trading: Trading, host: str) -> Starlette:
