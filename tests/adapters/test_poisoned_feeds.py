@@ -3,7 +3,7 @@
 import gc
 import tracemalloc
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.domain.core.instrument import instrument_for
+from evil2root.domain.market.adjust import adjusted
 from evil2root.domain.market.cleaning import Known, clean
 from evil2root.domain.market.history import History
 from evil2root.domain.market.report import series_quality
@@ -117,12 +118,14 @@ async def test_fetching_twice_adds_nothing_and_a_restatement_keeps_the_old_value
     await taken_in(engine, answer, STORED.clear())
     before = (await quality.quarantined("IBM", D1)).height, len(await quality.issues("IBM", D1))
     await taken_in(engine, answer, STORED.clear())
-    known_at = datetime.now(UTC)  # noqa: TID251 - the database stamps by the machine's clock
     first = await bars.stored("IBM", D1)
 
     other = first.with_columns(pl.col("volume") + 1)
     await bars.add(History(symbol="IBM", interval=D1, stored=other, origin="poison"), replace=True)
 
     assert ((await quality.quarantined("IBM", D1)).height, len(await quality.issues("IBM", D1))) == before == (1, 1)
-    assert (await quality.as_of("IBM", D1, known_at=known_at)).equals(first)
+    then = await bars.window_then(
+        "IBM", D1, start=first["opened_at"][0], until=first["closed_at"][-1], of=first["opened_at"][-1]
+    )
+    assert then.equals(adjusted(first.drop("factor"), factor=first["factor"]))
     assert (await bars.stored("IBM", D1))["volume"].to_list() == other["volume"].to_list()

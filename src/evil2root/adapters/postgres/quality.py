@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Row, Select, and_, func, select, union_all
+from sqlalchemy import Row, Select, and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -16,7 +16,6 @@ from evil2root.adapters.postgres.failures import GONE, first_line
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import BarsUnavailable
 from evil2root.domain.market.cleaning import QUARANTINE_SCHEMA, Cleaned
-from evil2root.domain.market.history import STORED_SCHEMA
 from evil2root.domain.market.passport import LOOKBACK, MARKS_SCHEMA
 from evil2root.domain.market.quality import Issue
 
@@ -156,19 +155,6 @@ class PostgresQuality:
             query = query.where(bar.c.opened_at <= until)
         rows = [tuple(found) for found in await self._rows(query)]
         return pl.DataFrame(rows[::-1], schema=MARKS_SCHEMA, orient="row")
-
-    async def as_of(self, symbol: str, interval: Interval, *, known_at: datetime) -> pl.DataFrame:
-        """Return the bars as they were stored at that moment, `STORED_SCHEMA`, oldest first, restatements undone."""
-        bar, old = tables.bars, tables.bar_versions
-        now = select(*(bar.c[name] for name in STORED_SCHEMA)).where(
-            bar.c.symbol == symbol, bar.c.interval == interval.value, bar.c.stored_at <= known_at
-        )
-        before = select(*(old.c[name] for name in STORED_SCHEMA)).where(
-            old.c.symbol == symbol, old.c.interval == interval.value, old.c.stored_at <= known_at,
-            old.c.replaced_at > known_at,
-        )  # fmt: skip
-        rows = [tuple(found) for found in await self._rows(union_all(now, before).order_by("opened_at"))]
-        return pl.DataFrame(rows, schema=STORED_SCHEMA, orient="row")
 
     async def _rows(self, query: Select[Any] | Any) -> list[Row[Any]]:
         try:
