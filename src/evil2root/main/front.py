@@ -40,13 +40,12 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        is_ours = scope["type"] == "http" and is_known(Headers(scope=scope).get("host", ""), self._hosts)
-        if self._whole is None and is_ours and scope["method"] == "GET":
-            if scope["path"] == HEALTH:
-                return await _answer(send, HTTPStatus.OK, ALIVE)
-            if scope["path"] == READINESS:
-                return await _answer(send, *readiness(self._desk))
         if self._whole is None and scope["type"] == "http":
+            if scope["method"] == "GET" and is_known(Headers(scope=scope).get("host", ""), self._hosts):
+                if scope["path"] == HEALTH:
+                    return await _answer(send, HTTPStatus.OK, ALIVE)
+                if scope["path"] == READINESS:
+                    return await _answer(send, *readiness(self._desk))
             told = await _told(receive)
             if told is None:
                 return None
