@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from evil2root.domain.market.features import COLUMNS, FEATURE_NAMES, WARM_UP, features, features_row
 from evil2root.domain.market.frame import PRICES
-from evil2root.domain.market.indicators import INDICATORS, Column, Unit
+from evil2root.domain.market.indicators import INDICATORS, Column, Floats, Indicator, Unit
 from tests.domain.market.laws import differing_columns
-from tests.domain.market.series import SHAPES, a_series, bars_closing_at, series
+from tests.domain.market.series import LEVELS, SHAPES, a_series, bars_closing_at, series
 
 ROUNDING = 1e-9
 
@@ -181,6 +181,68 @@ class TestTheTable:
 
         assert rebuilt.schema == table.schema
         assert differing_columns(rebuilt, table.tail(1)) == []
+
+
+@pytest.mark.parametrize("indicator", INDICATORS, ids=lambda indicator: indicator.columns[0].name)
+class TestWhatMayBeSpared:
+    """The features write on what an indicator gives, scale only for those that need it, look only where needed."""
+
+    def test_every_array_is_new(self, indicator: Indicator) -> None:
+        arrays = _arrays(a_series(300))
+
+        made = indicator.series(arrays)
+
+        others = [*arrays.values(), *made]
+        assert [sum(np.shares_memory(one, other) for other in others) for one in made] == [1] * len(made)
+
+    @pytest.mark.parametrize("shape", SHAPES)
+    def test_a_plain_one_reads_any_currency_alike_to_the_last_bit(self, indicator: Indicator, shape: str) -> None:
+        if not indicator.is_plain:
+            return
+        for level in LEVELS:
+            arrays = _arrays(a_series(400, shape=shape, level=level))
+            cheap = {name: values if name == "volume" else values * 2.0**-40 for name, values in arrays.items()}
+            with np.errstate(all="ignore"):
+                pairs = zip(indicator.columns, indicator.series(arrays), indicator.series(cheap), strict=True)
+            for column, one, other in pairs:
+                expected = one * 2.0**-40 if column.unit is Unit.PRICE else one
+                assert np.array_equal(other, expected, equal_nan=True), (column.name, level)
+
+    @pytest.mark.parametrize("shape", SHAPES)
+    def test_a_tame_one_keeps_to_its_range_by_itself(self, indicator: Indicator, shape: str) -> None:
+        if not indicator.is_tame:
+            return
+        for seed in range(5):
+            with np.errstate(all="ignore"):
+                made = indicator.series(_arrays(a_series(400, seed=seed, shape=shape, level=1.0)))
+            for column, values in zip(indicator.columns, made, strict=True):
+                known = values[~np.isnan(values)]
+                assert np.isfinite(known).all(), column.name
+                assert ((known >= column.low) & (known <= column.high)).all(), column.name
+
+
+def test_a_place_in_bands_without_width_is_looked_for_on_every_path() -> None:
+    bars = bars_closing_at(
+        [100.0 + day % 5 for day in range(30)] + [104.0] * 25 + [100.0 + day % 5 for day in range(30)]
+    )
+
+    place = features(bars)["bb_pct"]
+
+    assert place.slice(19).is_null().to_list() == [48 <= row < 55 for row in range(19, 85)]
+
+
+@pytest.mark.parametrize("still", range(13, 18))
+@pytest.mark.parametrize("before", range(20, 26))
+def test_no_halt_of_fifteen_closes_slips_through_the_rsi_s_glance(still: int, before: int) -> None:
+    closes = [100.0 + day % 3 for day in range(before)] + [105.0] * still + [100.0 + day % 3 for day in range(20)]
+
+    silent = features(bars_closing_at(closes))["rsi_14"].slice(14).null_count()
+
+    assert silent == max(0, still - 14)
+
+
+def _arrays(bars: pl.DataFrame) -> dict[str, Floats]:
+    return {name: bars[name].to_numpy() for name in (*PRICES, "volume")}
 
 
 def test_a_column_with_an_impossible_range_is_refused() -> None:

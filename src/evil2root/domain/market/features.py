@@ -25,6 +25,9 @@ FEATURES_HASH = sha256(
 EXPONENT_MAX = 1000
 """Keeps a power of two and its inverse inside Float64."""
 
+_MODERATE = 400
+"""Exponents of a first close whose neighbours (see `NEAR`) have sums and ratios well inside Float64."""
+
 NEAR = 2.0**10
 """Prices within this multiple of the first close leave nothing to strike out of a tame indicator: a running sum of
 200 of them is off by less than a millionth of the smallest after a million rows."""
@@ -46,25 +49,46 @@ def features(bars: pl.DataFrame, *, indicators: Sequence[Indicator] = INDICATORS
     Null while a feature warms up and where it is undefined (no movement, no volume, overflow); never NaN or infinite.
     Causal: a row depends on it and the rows above. Same bars, same bits.
     Prices are divided by a power of two, so that the first close is about 1, and results multiplied back. That loses
-    no bit, and frees tiny prices from TA-Lib's habit of calling anything below 1e-14 zero.
+    no bit, and frees tiny prices from TA-Lib's habit of calling anything below 1e-14 zero. What has no such habit
+    (`is_plain`) is spared both where no bit depends on it.
     """
     names = [column.name for indicator in indicators for column in indicator.columns]
-    table = feature_arrays(bars, indicators=indicators)
-    every = pl.Series(
-        table.reshape(-1), nan_to_null=True
-    )  # made once, cut after: a Series each would take three times as long
+    arrays = feature_arrays(bars, indicators=indicators)
+    # Made once, cut after: a Series each would take three times as long.
+    every = pl.Series(np.concatenate(arrays) if arrays else np.empty(0), nan_to_null=True)
     cut = [every.slice(row * bars.height, bars.height) for row in range(len(names))]
     return pl.DataFrame(
         [bars["opened_at"], bars["closed_at"], bars["close"], *cut], schema=["opened_at", "closed_at", "close", *names]
     )
 
 
-def feature_arrays(bars: pl.DataFrame, *, indicators: Sequence[Indicator] = INDICATORS) -> Floats:
-    """The numbers of `features`: one row a column of the indicators, in their order, NaN for its nulls."""
-    table = np.empty((sum(len(indicator.columns) for indicator in indicators), bars.height))
-    if bars.height:
-        _fill(table, bars, indicators)
-    return table
+def feature_arrays(bars: pl.DataFrame, *, indicators: Sequence[Indicator] = INDICATORS) -> list[Floats]:
+    """The numbers of `features`: one array a column of the indicators, in their order, NaN for its nulls."""
+    if not bars.height:
+        return [np.empty(0) for indicator in indicators for _ in indicator.columns]
+    exponent = max(-EXPONENT_MAX, min(EXPONENT_MAX, frexp(bars["close"][0])[1]))
+    down, up = ldexp(1.0, -exponent), ldexp(1.0, exponent)
+    arrays: list[Floats] = []
+    names = {"high", "low"}.union(*(indicator.inputs for indicator in indicators))
+    given = {name: bars[name].to_numpy() for name in names}
+    with np.errstate(all="ignore"):  # overflow and division by nothing end as NaN
+        scaled = {name: values if name == "volume" else values * down for name, values in given.items()}
+        is_near = bool(np.maximum.reduce(scaled["high"]) < NEAR and np.minimum.reduce(scaled["low"]) > 1.0 / NEAR)
+        is_moderate = is_near and abs(exponent) <= _MODERATE
+        for indicator in indicators:
+            is_plain, is_safe = is_moderate and indicator.is_plain, is_near and indicator.is_tame
+            made = indicator.series(given if is_plain else scaled)
+            arrays.extend(made)
+            if is_plain and is_safe:
+                continue
+            for column, values in zip(indicator.columns, made, strict=True):
+                if column.unit is Unit.PRICE and not is_plain:
+                    np.multiply(values, up, out=values)
+                if not is_safe:
+                    _hold_to_its_range(values, column)
+    if not is_near:
+        _strike_out_what_is_too_far(arrays, scaled["high"])
+    return arrays
 
 
 def features_row(values: Mapping[str, float | None]) -> pl.DataFrame:
@@ -72,38 +96,22 @@ def features_row(values: Mapping[str, float | None]) -> pl.DataFrame:
     return pl.DataFrame({name: pl.Series([value], dtype=pl.Float64) for name, value in values.items()})
 
 
-def _fill(table: Floats, bars: pl.DataFrame, indicators: Sequence[Indicator]) -> None:
-    exponent = max(-EXPONENT_MAX, min(EXPONENT_MAX, frexp(bars["close"][0])[1]))
-    down, up = ldexp(1.0, -exponent), ldexp(1.0, exponent)
-    rows = iter(table)
-    with np.errstate(all="ignore"):  # overflow and division by nothing end as NaN
-        inputs = {name: bars[name].to_numpy() * down for name in ("open", "high", "low", "close")}
-        inputs["volume"] = bars["volume"].to_numpy()
-        is_near = bool(inputs["high"].max() < NEAR and inputs["low"].min() > 1.0 / NEAR)
-        for indicator in indicators:
-            for column, made in zip(indicator.columns, indicator.series(inputs), strict=True):
-                row, values = next(rows), made
-                if column.unit is Unit.PRICE:
-                    values = np.multiply(values, up, out=row)
-                if column.high < inf:  # rounding can carry it 1e-14 over the edge
-                    values = np.maximum(np.minimum(values, column.high, out=row), column.low, out=row)
-                if values is not row:
-                    row[:] = values
-                if not (is_near and indicator.is_tame):
-                    _strike_out(row, column)
-    if not is_near:
-        _strike_out_what_is_too_far(table, inputs["high"])
+def _hold_to_its_range(values: Floats, column: Column) -> None:
+    """Clip where rounding can carry values 1e-14 over an edge; NaN for what is no number.
 
-
-def _strike_out(row: Floats, column: Column) -> None:
-    """NaN for what is no number or, after a running sum that an absurd price has emptied, below the column's lowest."""
+    And, without a highest, for what lies below the lowest after a running sum that an absurd price has emptied.
+    """
+    if column.high < inf:
+        np.maximum(np.minimum(values, column.high, out=values), column.low, out=values)
     if column.low > -inf:
-        np.putmask(row, row < column.low, np.nan)
-    np.putmask(row, ~np.isfinite(row), np.nan)
+        np.putmask(values, values < column.low, np.nan)
+    np.putmask(values, ~np.isfinite(values), np.nan)
 
 
-def _strike_out_what_is_too_far(table: Floats, high: Floats) -> None:
+def _strike_out_what_is_too_far(arrays: Sequence[Floats], high: Floats) -> None:
     """NaN from a bar on that lies 300 decades above the first close: TA-Lib would go on with numbers that mean nothing."""
     too_far = ~np.isfinite(high)
     if too_far.any():
-        table[:, int(np.argmax(too_far)) :] = np.nan
+        since = int(np.argmax(too_far))
+        for values in arrays:
+            values[since:] = np.nan

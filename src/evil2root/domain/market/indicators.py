@@ -5,7 +5,7 @@ no value. Every function is causal: the value at a bar depends on that bar and e
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
 
@@ -13,14 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from evil2root.domain.market.lean_talib import bare, talib
+from evil2root.domain.market.trailing import added_up, aligned, lagged, nan_where, shifted, trailing_mean
 
 Floats = npt.NDArray[np.float64]
 
 FLAT_FRAC = 1e-9
 """A range below this share of the price is rounding, not movement. The finest real tick is some 1e-7 of its price."""
-
-_LINE = 8
-"""Floats in a cache line."""
 
 _adx = bare(talib.ADX)
 _atr = bare(talib.ATR)
@@ -63,7 +61,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indicator:
-    """A function over columns of bars (`inputs`) with its parameters, and the columns it makes."""
+    """A function over columns of bars (`inputs`) with its parameters, and the columns it makes.
+
+    `compute` gives new arrays, none of them one of its inputs or a part of another: whoever asks may write on them.
+    """
 
     name: str
     compute: Callable[..., Floats | tuple[Floats, ...]]
@@ -71,12 +72,19 @@ class Indicator:
     columns: tuple[Column, ...]
     params: tuple[tuple[str, int | float], ...] = ()
     is_tame: bool = False
-    """Arithmetic alone keeps every value finite and above its column's `low` while prices lie within a thousand times
+    """Arithmetic alone keeps every value finite and within its column's range while prices lie within a thousand times
     of one another: nothing has to be looked for."""
+    is_plain: bool = False
+    """Prices that are a power of two times others give values that are as many times the others', to the last bit, as
+    nothing in it is held against a fixed number: it may read prices as they are."""
+    _given: dict[str, int | float] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_given", dict(self.params))
 
     def series(self, bars: Mapping[str, Floats]) -> tuple[Floats, ...]:
         """One array a column, in the order of `columns`."""
-        made = self.compute(*(bars[name] for name in self.inputs), **dict(self.params))
+        made = self.compute(*[bars[name] for name in self.inputs], **self._given)
         return made if isinstance(made, tuple) else (made,)
 
     @property
@@ -106,8 +114,10 @@ def rsi(close: Floats, *, length: int) -> Floats:
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978, section VI.
     """
     values = _rsi(close, length)
-    still = np.abs(close[1:] - close[:-1]) <= 2.0 * FLAT_FRAC * close[1:]
-    if (still[1:] & still[:-1]).any():  # else no `length` bars can all have stood still
+    # Of `length + 1` bars in a row at least three lie this far apart: if no three such do, no `length + 1` stand still.
+    some = close[:: (length + 1) // 3]
+    still = np.abs(some[1:] - some[:-1]) <= 2.0 * FLAT_FRAC * some[1:]
+    if (still[1:] & still[:-1]).any():
         span = _max(close, length + 1) - _min(close, length + 1)
         values[~(span > FLAT_FRAC * close)] = np.nan
     return values
@@ -130,8 +140,12 @@ def bollinger(close: Floats, *, length: int, deviations: float) -> tuple[Floats,
     """
     upper, mid, lower = _bbands(close, length, deviations, deviations)
     width = upper - lower
-    place = _nan_where(width <= FLAT_FRAC * mid, (close - lower) / width)
-    return upper, mid, lower, place, width / mid
+    place = close - lower
+    place /= width
+    share = width / mid
+    if not np.minimum.reduce(share[length - 1 :], initial=inf) > 2.0 * FLAT_FRAC:
+        place[width <= FLAT_FRAC * mid] = np.nan
+    return upper, mid, lower, place, share
 
 
 def atr(high: Floats, low: Floats, close: Floats, *, length: int) -> Floats:
@@ -146,7 +160,8 @@ def adx(high: Floats, low: Floats, close: Floats, *, length: int) -> Floats:
 
 def directional(high: Floats, low: Floats, close: Floats, *, length: int) -> tuple[Floats, Floats]:
     """Wilder's plus and minus directional indicators, 0 to 100. Warm-up: `length` rows."""
-    return _plus_di(high, low, close, length), _minus_di(high, low, close, length)
+    plus, minus = _plus_di(high, low, close, length), _minus_di(high, low, close, length)
+    return _at_most_100(plus), _at_most_100(minus)
 
 
 def stochastic(high: Floats, low: Floats, close: Floats, *, length: int, smoothing: int) -> tuple[Floats, Floats]:
@@ -155,10 +170,14 @@ def stochastic(high: Floats, low: Floats, close: Floats, *, length: int, smoothi
     NaN where a bar within the smoothing saw no range at all: TA-Lib says 0 there, which would read as oversold.
     """
     lowest = _min(low, length)
-    span = _max(high, length) - lowest
-    raw = 100.0 * (close - lowest) / _nan_where(span <= FLAT_FRAC * close, span)
-    slow_k = _trailing_mean(raw, length=smoothing)
-    return slow_k, _trailing_mean(slow_k, length=smoothing)
+    span = _max(high, length)
+    span -= lowest
+    raw = close - lowest
+    raw *= 100.0
+    raw /= nan_where(span <= FLAT_FRAC * close, span)
+    slow_k = trailing_mean(raw, length=smoothing)
+    slow_d = trailing_mean(slow_k, length=smoothing)
+    return _at_most_100(slow_k), _at_most_100(slow_d)
 
 
 def obv(close: Floats, volume: Floats) -> Floats:
@@ -168,7 +187,7 @@ def obv(close: Floats, volume: Floats) -> Floats:
 
 def donchian(high: Floats, low: Floats, *, length: int) -> tuple[Floats, Floats]:
     """Highest high and lowest low of the `length` bars before this one, so that this bar can break out of them."""
-    return _shifted(_max(high, length), by=1), _shifted(_min(low, length), by=1)
+    return shifted(_max(high, length), by=1), shifted(_min(low, length), by=1)
 
 
 def simple_return(close: Floats, *, length: int) -> Floats:
@@ -183,75 +202,30 @@ def simple_return(close: Floats, *, length: int) -> Floats:
 def realised_volatility(close: Floats, *, length: int) -> Floats:
     """Sample standard deviation of the last `length` one-bar returns, per bar, not annualised.
 
-    Added from newest to oldest, anew at each row, as `_trailing_mean`.
+    Added from newest to oldest, anew at each row, as `trailing_mean`.
     """
     made = np.empty_like(close)
     made[:length] = np.nan
     if close.size <= length:
         return made
-    change = _lagged(simple_return(close, length=1)[1:], length=length)
-    squares = _aligned(length, change.shape[1])
-    mean = _added_up(change) / length
+    change = lagged(simple_return(close, length=1)[1:], length=length)
+    squares = aligned(length, change.shape[1])
+    mean = added_up(change) / length
     np.subtract(change, mean, out=squares)
     np.multiply(squares, squares, out=squares)
-    np.sqrt(_added_up(squares) / (length - 1), out=made[length:])
+    np.sqrt(added_up(squares) / (length - 1), out=made[length:])
     return made
 
 
 def volume_ratio(volume: Floats, *, length: int) -> Floats:
     """Volume over the mean of the `length` bars before this one. NaN when those traded nothing."""
-    usual = _shifted(_trailing_mean(volume, length=length), by=1)
-    return volume / _nan_where(usual <= 0.0, usual)
+    usual = shifted(trailing_mean(volume, length=length), by=1)
+    return volume / nan_where(usual <= 0.0, usual)
 
 
-def _trailing_mean(values: Floats, *, length: int) -> Floats:
-    """Mean of the last `length` values, added from newest to oldest, anew at each row.
-
-    Slower than a running sum, but one absurd value leaves no trace once it is `length` rows back, and the bits
-    of a row do not depend on where the array starts.
-    """
-    made = np.empty_like(values)
-    made[: length - 1] = np.nan
-    if values.size >= length:
-        np.divide(_added_up(_lagged(values, length=length)), length, out=made[length - 1 :])
-    return made
-
-
-def _lagged(values: Floats, *, length: int) -> Floats:
-    """Row k holds the values k bars earlier, one column a bar that has them all: a view, of at least `length` values."""
-    values = np.ascontiguousarray(values)
-    step = values.itemsize
-    shape, newest = (length, values.size - length + 1), (length - 1) * step
-    return np.ndarray(shape, np.float64, values, newest, (-step, step))
-
-
-def _added_up(rows: Floats) -> Floats:
-    """Each column's sum, first row first: NumPy adds a table row by row, but a single column in an order of its own."""
-    total: Floats = np.add.reduce(rows, axis=0) if rows.shape[1] > 1 else np.add.accumulate(rows, axis=0)[-1]
-    return total
-
-
-def _aligned(rows: int, columns: int) -> Floats:
-    """An empty table whose rows each start on a cache line: what writes them takes half the time."""
-    width = -(-columns // _LINE) * _LINE
-    room = np.empty(rows * width + _LINE)
-    start = -(room.__array_interface__["data"][0] // room.itemsize) % _LINE
-    return room[start : start + rows * width].reshape(rows, width)[:, :columns]
-
-
-def _nan_where(flags: npt.NDArray[np.bool_], values: Floats) -> Floats:
-    """The same array, NaN where `flags` says so, which is nearly always nowhere."""
-    if flags.any():
-        values[flags] = np.nan
-    return values
-
-
-def _shifted(values: Floats, *, by: int) -> Floats:
-    """The value `by` rows earlier; NaN in the first `by` rows."""
-    moved = np.empty_like(values)
-    moved[:by] = np.nan
-    moved[by:] = values[:-by]
-    return moved
+def _at_most_100(values: Floats) -> Floats:
+    """The same array: rounding can carry it 1e-14 over the edge."""
+    return np.minimum(values, 100.0, out=values)
 
 
 def _means(compute: Callable[..., Floats], *lengths: int) -> tuple[Indicator, ...]:
@@ -261,6 +235,7 @@ def _means(compute: Callable[..., Floats], *lengths: int) -> tuple[Indicator, ..
             name=name,
             compute=compute,
             is_tame=True,
+            is_plain=True,
             inputs=("close",),
             params=(("length", length),),
             columns=(Column(name=f"{name}_{length}", unit=Unit.PRICE, warm_up=length - 1, low=0.0),),
@@ -275,6 +250,7 @@ def _returns(*lengths: int) -> tuple[Indicator, ...]:
             name="simple_return",
             compute=simple_return,
             is_tame=True,
+            is_plain=True,
             inputs=("close",),
             params=(("length", length),),
             columns=(Column(name=f"ret_{length}", unit=Unit.RATIO, warm_up=length, low=-1.0),),
@@ -296,6 +272,7 @@ INDICATORS: tuple[Indicator, ...] = (
         name="macd",
         compute=macd,
         is_tame=True,
+        is_plain=True,
         inputs=("close",),
         params=(("fast", 12), ("slow", 26), ("signal", 9)),
         columns=(
@@ -322,6 +299,7 @@ INDICATORS: tuple[Indicator, ...] = (
         name="atr",
         compute=atr,
         is_tame=True,
+        is_plain=True,
         inputs=("high", "low", "close"),
         params=(("length", 14),),
         columns=(Column(name="atr_14", unit=Unit.PRICE, warm_up=14, low=0.0),),
@@ -351,6 +329,7 @@ INDICATORS: tuple[Indicator, ...] = (
         name="stochastic",
         compute=stochastic,
         is_tame=True,
+        is_plain=True,
         inputs=("high", "low", "close"),
         params=(("length", 14), ("smoothing", 3)),
         columns=(
@@ -368,6 +347,7 @@ INDICATORS: tuple[Indicator, ...] = (
         name="donchian",
         compute=donchian,
         is_tame=True,
+        is_plain=True,
         inputs=("high", "low"),
         params=(("length", 20),),
         columns=(
@@ -380,6 +360,7 @@ INDICATORS: tuple[Indicator, ...] = (
         name="realised_volatility",
         compute=realised_volatility,
         is_tame=True,
+        is_plain=True,
         inputs=("close",),
         params=(("length", 20),),
         columns=(Column(name="vol_20", unit=Unit.RATIO, warm_up=20, low=0.0),),
