@@ -52,6 +52,9 @@ class Column:
     warm_up: int
     low: float = -inf
     high: float = inf
+    settled: int | None = None
+    """Bars, its own included, from which on a value is within 1e-6 (of the price, or of 1) of what all bars ever would
+    give; a test holds it to real history. None where it never is, or where nobody has measured it."""
 
     def __post_init__(self) -> None:
         if self.warm_up < 0 or not self.low < self.high:
@@ -228,7 +231,7 @@ def _at_most_100(values: Floats) -> Floats:
     return np.minimum(values, 100.0, out=values)
 
 
-def _means(compute: Callable[..., Floats], *lengths: int) -> tuple[Indicator, ...]:
+def _means(compute: Callable[..., Floats], *lengths: int, settled: int) -> tuple[Indicator, ...]:
     name = compute.__name__
     return tuple(
         Indicator(
@@ -238,7 +241,9 @@ def _means(compute: Callable[..., Floats], *lengths: int) -> tuple[Indicator, ..
             is_plain=True,
             inputs=("close",),
             params=(("length", length),),
-            columns=(Column(name=f"{name}_{length}", unit=Unit.PRICE, warm_up=length - 1, low=0.0),),
+            columns=(
+                Column(name=f"{name}_{length}", unit=Unit.PRICE, warm_up=length - 1, settled=settled * length, low=0.0),
+            ),
         )
         for length in lengths
     )
@@ -253,7 +258,7 @@ def _returns(*lengths: int) -> tuple[Indicator, ...]:
             is_plain=True,
             inputs=("close",),
             params=(("length", length),),
-            columns=(Column(name=f"ret_{length}", unit=Unit.RATIO, warm_up=length, low=-1.0),),
+            columns=(Column(name=f"ret_{length}", unit=Unit.RATIO, warm_up=length, settled=length + 1, low=-1.0),),
         )
         for length in lengths
     )
@@ -266,7 +271,7 @@ INDICATORS: tuple[Indicator, ...] = (
         is_tame=True,
         inputs=("close",),
         params=(("length", 14),),
-        columns=(Column(name="rsi_14", unit=Unit.POINTS, warm_up=14, low=0.0, high=100.0),),
+        columns=(Column(name="rsi_14", unit=Unit.POINTS, warm_up=14, settled=290, low=0.0, high=100.0),),
     ),
     Indicator(
         name="macd",
@@ -276,9 +281,9 @@ INDICATORS: tuple[Indicator, ...] = (
         inputs=("close",),
         params=(("fast", 12), ("slow", 26), ("signal", 9)),
         columns=(
-            Column(name="macd", unit=Unit.PRICE, warm_up=33),
-            Column(name="macd_signal", unit=Unit.PRICE, warm_up=33),
-            Column(name="macd_hist", unit=Unit.PRICE, warm_up=33),
+            Column(name="macd", unit=Unit.PRICE, warm_up=33, settled=220),
+            Column(name="macd_signal", unit=Unit.PRICE, warm_up=33, settled=220),
+            Column(name="macd_hist", unit=Unit.PRICE, warm_up=33, settled=220),
         ),
     ),
     Indicator(
@@ -288,11 +293,11 @@ INDICATORS: tuple[Indicator, ...] = (
         inputs=("close",),
         params=(("length", 20), ("deviations", 2.0)),
         columns=(
-            Column(name="bb_upper", unit=Unit.PRICE, warm_up=19),
-            Column(name="bb_mid", unit=Unit.PRICE, warm_up=19, low=0.0),
-            Column(name="bb_lower", unit=Unit.PRICE, warm_up=19),
-            Column(name="bb_pct", unit=Unit.RATIO, warm_up=19),
-            Column(name="bb_width", unit=Unit.RATIO, warm_up=19, low=0.0),
+            Column(name="bb_upper", unit=Unit.PRICE, warm_up=19, settled=20),
+            Column(name="bb_mid", unit=Unit.PRICE, warm_up=19, settled=20, low=0.0),
+            Column(name="bb_lower", unit=Unit.PRICE, warm_up=19, settled=20),
+            Column(name="bb_pct", unit=Unit.RATIO, warm_up=19, settled=20),
+            Column(name="bb_width", unit=Unit.RATIO, warm_up=19, settled=20, low=0.0),
         ),
     ),
     Indicator(
@@ -302,7 +307,7 @@ INDICATORS: tuple[Indicator, ...] = (
         is_plain=True,
         inputs=("high", "low", "close"),
         params=(("length", 14),),
-        columns=(Column(name="atr_14", unit=Unit.PRICE, warm_up=14, low=0.0),),
+        columns=(Column(name="atr_14", unit=Unit.PRICE, warm_up=14, settled=180, low=0.0),),
     ),
     Indicator(
         name="adx",
@@ -310,7 +315,7 @@ INDICATORS: tuple[Indicator, ...] = (
         is_tame=True,
         inputs=("high", "low", "close"),
         params=(("length", 14),),
-        columns=(Column(name="adx_14", unit=Unit.POINTS, warm_up=27, low=0.0, high=100.0),),
+        columns=(Column(name="adx_14", unit=Unit.POINTS, warm_up=27, settled=300, low=0.0, high=100.0),),
     ),
     Indicator(
         name="directional",
@@ -319,12 +324,12 @@ INDICATORS: tuple[Indicator, ...] = (
         inputs=("high", "low", "close"),
         params=(("length", 14),),
         columns=(
-            Column(name="plus_di_14", unit=Unit.POINTS, warm_up=14, low=0.0, high=100.0),
-            Column(name="minus_di_14", unit=Unit.POINTS, warm_up=14, low=0.0, high=100.0),
+            Column(name="plus_di_14", unit=Unit.POINTS, warm_up=14, settled=280, low=0.0, high=100.0),
+            Column(name="minus_di_14", unit=Unit.POINTS, warm_up=14, settled=280, low=0.0, high=100.0),
         ),
     ),
-    *_means(sma, 10, 20, 30, 50, 200),
-    *_means(ema, 12, 20, 26, 50),
+    *_means(sma, 10, 20, 30, 50, 200, settled=1),
+    *_means(ema, 12, 20, 26, 50, settled=8),
     Indicator(
         name="stochastic",
         compute=stochastic,
@@ -333,8 +338,8 @@ INDICATORS: tuple[Indicator, ...] = (
         inputs=("high", "low", "close"),
         params=(("length", 14), ("smoothing", 3)),
         columns=(
-            Column(name="stoch_k", unit=Unit.POINTS, warm_up=15, low=0.0, high=100.0),
-            Column(name="stoch_d", unit=Unit.POINTS, warm_up=17, low=0.0, high=100.0),
+            Column(name="stoch_k", unit=Unit.POINTS, warm_up=15, settled=16, low=0.0, high=100.0),
+            Column(name="stoch_d", unit=Unit.POINTS, warm_up=17, settled=18, low=0.0, high=100.0),
         ),
     ),
     Indicator(
@@ -351,8 +356,8 @@ INDICATORS: tuple[Indicator, ...] = (
         inputs=("high", "low"),
         params=(("length", 20),),
         columns=(
-            Column(name="donchian_high_20", unit=Unit.PRICE, warm_up=20, low=0.0),
-            Column(name="donchian_low_20", unit=Unit.PRICE, warm_up=20, low=0.0),
+            Column(name="donchian_high_20", unit=Unit.PRICE, warm_up=20, settled=21, low=0.0),
+            Column(name="donchian_low_20", unit=Unit.PRICE, warm_up=20, settled=21, low=0.0),
         ),
     ),
     *_returns(1, 5, 20),
@@ -363,14 +368,14 @@ INDICATORS: tuple[Indicator, ...] = (
         is_plain=True,
         inputs=("close",),
         params=(("length", 20),),
-        columns=(Column(name="vol_20", unit=Unit.RATIO, warm_up=20, low=0.0),),
+        columns=(Column(name="vol_20", unit=Unit.RATIO, warm_up=20, settled=21, low=0.0),),
     ),
     Indicator(
         name="volume_ratio",
         compute=volume_ratio,
         inputs=("volume",),
         params=(("length", 20),),
-        columns=(Column(name="volume_ratio_20", unit=Unit.RATIO, warm_up=20, low=0.0),),
+        columns=(Column(name="volume_ratio_20", unit=Unit.RATIO, warm_up=20, settled=21, low=0.0),),
     ),
 )
 """Every indicator that becomes a feature. A new one is one entry here: tests and the features' hash follow."""

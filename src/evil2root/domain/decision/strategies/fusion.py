@@ -15,6 +15,7 @@ from evil2root.domain.market.window import windowed
 from evil2root.domain.signals.calibration import BARS_MIN
 from evil2root.domain.signals.carried.carry import Carried, begun, rows_of
 from evil2root.domain.signals.fusion import Weights
+from evil2root.domain.signals.inputs import ALL
 from evil2root.domain.signals.panel import DEFAULT_WEIGHTS, SOURCES, evidence_table, views
 from evil2root.domain.signals.source import Source
 from evil2root.domain.signals.values import Signal, View
@@ -42,8 +43,14 @@ class Fusion:
 
     @property
     def bars_needed(self) -> int:
-        """Bars until every source can speak and running values have forgotten where they began."""
-        return max(BARS_MIN, *(source.warm_up + 1 for source in self.sources))
+        """Bars until every source can speak and running values have forgotten where they began.
+
+        `BARS_MIN`, or more where an input states more. `higher_atr_14` states nothing: higher bars enough for it would
+        be more than a window holds.
+        """
+        asked = {name for source in self.sources for name in source.inputs}
+        settled = (column.settled or 0 for indicator in ALL for column in indicator.columns if column.name in asked)
+        return max(BARS_MIN, *settled, *(source.warm_up + 1 for source in self.sources))
 
     def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
         """What the sources read and are calibrated by, each row from its own window when there is more than one."""
