@@ -25,6 +25,8 @@ FEATURES_HASH = sha256(
 EXPONENT_MAX = 1000
 """Keeps a power of two and its inverse inside Float64."""
 
+_GREATEST = float(np.finfo(np.float64).max)
+
 _MODERATE = 400
 """Exponents of a first close whose neighbours (see `NEAR`) have sums and ratios well inside Float64."""
 
@@ -101,6 +103,10 @@ def _hold_to_its_range(values: Floats, column: Column) -> None:
 
     And, without a highest, for what lies below the lowest after a running sum that an absurd price has emptied.
     """
+    known = values[column.warm_up :]
+    lowest, highest = max(column.low, -_GREATEST), min(column.high, _GREATEST)
+    if known.size and np.minimum.reduce(known) >= lowest and np.maximum.reduce(known) <= highest:
+        return  # nearly always; a NaN is neither
     if column.high < inf:
         np.maximum(np.minimum(values, column.high, out=values), column.low, out=values)
     if column.low > -inf:
