@@ -45,7 +45,7 @@ def whole(seeds: range) -> float:
     for seed in seeds:
         bars = a_symbol(seed)
         start = time.process_time()
-        p_ups(evidence_table(bars))
+        p_ups(evidence_table(bars, interval=Interval.D1))
         took += time.process_time() - start
     return took
 

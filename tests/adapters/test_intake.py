@@ -123,7 +123,9 @@ async def test_a_split_changes_the_factors_of_bars_that_are_not_told_again(
     async def closes_known_with(hour: int) -> list[float]:
         at = NOON + timedelta(hours=hour)
         until = at + timedelta(hours=1)
-        told = await PostgresBars(engine).window_then("BTC-USD", Interval.H1, start=NOON, until=until, of=at)
+        told = await PostgresBars(engine).window_then(
+            "BTC-USD", Interval.H1, start=NOON, until=until, of=("BTC-USD", at)
+        )
         return [round(close, 9) for close in told["close"]]
 
     raw = [round(close, 9) for close in stored["close"]]
@@ -142,7 +144,9 @@ async def test_what_was_known_with_a_bar_leaves_out_what_came_late(engine: Async
     for hour in (5, 6):
         at = NOON + timedelta(hours=hour)
         until = at + timedelta(hours=1)
-        told = await PostgresBars(engine).window_then("BTC-USD", Interval.H1, start=NOON, until=until, of=at)
+        told = await PostgresBars(engine).window_then(
+            "BTC-USD", Interval.H1, start=NOON, until=until, of=("BTC-USD", at)
+        )
         heights.append(told.height)
 
     assert heights == [5, 7]

@@ -125,7 +125,7 @@ async def test_fetching_twice_adds_nothing_and_a_restatement_keeps_the_old_value
 
     assert ((await quality.quarantined("IBM", D1)).height, len(await quality.issues("IBM", D1))) == before == (1, 1)
     then = await bars.window_then(
-        "IBM", D1, start=first["opened_at"][0], until=first["closed_at"][-1], of=first["opened_at"][-1]
+        "IBM", D1, start=first["opened_at"][0], until=first["closed_at"][-1], of=("IBM", first["opened_at"][-1])
     )
     assert then.equals(adjusted(first.drop("factor"), factor=first["factor"]))
     assert (await bars.stored("IBM", D1))["volume"].to_list() == other["volume"].to_list()

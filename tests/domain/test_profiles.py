@@ -248,7 +248,7 @@ class TestFusion:
             "high": [c + 1 for c in closes], "low": [c - 1 for c in closes], "close": closes, "volume": [1e6] * count,
         })  # fmt: skip
 
-        features = Fusion().features(bars)
+        features = Fusion().features(bars, interval=Interval.D1)
         opinions = Fusion().opinions(features)
 
         assert features.height == len(opinions) == count

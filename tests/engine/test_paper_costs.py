@@ -36,7 +36,7 @@ class Seller:
 
     name: str = "metronome"
 
-    def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
+    def features(self, bars: pl.DataFrame, *, interval: Interval, newest: int | None = None) -> pl.DataFrame:  # noqa: ARG002
         return bars.select("opened_at", "close").tail(bars.height if newest is None else newest)
 
     def opinions(self, features: pl.DataFrame) -> list[tuple[tuple[Signal, ...], View | None]]:

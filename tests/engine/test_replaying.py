@@ -14,9 +14,9 @@ from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.engine.desk import Recomputed
+from evil2root.engine.recomputing import recomputed
 from evil2root.engine.replay import backtest
 from evil2root.engine.replaying import recompute
-from evil2root.engine.trading_desk import recomputed
 from tests.engine.test_live_engine import CASH_IN, frames, policy
 
 
@@ -145,10 +145,10 @@ class Restated:
         return frame.with_columns(pl.col("open", "high", "low", "close") / 2)
 
     async def window_then(
-        self, symbol: str, interval: Interval, *, start: datetime, until: datetime, of: datetime
+        self, symbol: str, interval: Interval, *, start: datetime, until: datetime, of: tuple[str, datetime]
     ) -> pl.DataFrame:
         then = await self.window(symbol, interval, start=start, until=until)
-        assert then["opened_at"][-1] == of
+        assert (symbol, then["opened_at"][-1]) == of
         return then.with_columns(pl.col("open", "high", "low", "close") * 2) if self.known else then
 
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.side import Side
+from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.evidence import Evidence, Holding
 from evil2root.domain.decision.intent import Enter, Exit, Intent, Stay, StayKind
 from evil2root.domain.signals import panel
@@ -33,8 +34,8 @@ class PanelStrategy:
     def entry_threshold(self) -> float:
         return self.threshold
 
-    def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
-        return panel.evidence_table(bars, newest=newest).drop("closed_at")
+    def features(self, bars: pl.DataFrame, *, interval: Interval, newest: int | None = None) -> pl.DataFrame:
+        return panel.evidence_table(bars, interval=interval, newest=newest).drop("closed_at")
 
     def opinions(self, features: pl.DataFrame) -> list[tuple[tuple[Signal, ...], View | None]]:
         return panel.views(features)

@@ -9,10 +9,15 @@ import polars as pl
 from evil2root.domain.decision.evidence import Evidence
 from evil2root.domain.decision.strategies.strategy import Carrying, Strategy
 from evil2root.domain.market.bars import Bar
+from evil2root.domain.market.frame import BARS_SCHEMA
 from evil2root.domain.market.passport import Passport, passport_at
 from evil2root.domain.market.window import WINDOW_BARS, window_start
 from evil2root.domain.signals.carried.carry import Carried
+from evil2root.domain.signals.standing import standings_column
 from evil2root.engine.observe import Background, evidence_at
+
+BAR_COLUMNS = len(BARS_SCHEMA)
+"""Columns of a series that are the bar's own; what else it carries comes after them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +26,7 @@ class Newest:
 
     bar: Bar
     bars: pl.DataFrame
-    """The whole stored series, this bar the last."""
+    """The whole stored series with its standings, this bar the last."""
     background: Background | None = None
 
 
@@ -83,10 +88,10 @@ class Carrier:
         kept = self._kept.pop(one.bar.symbol, None)
         if kept is None or kept.height + 1 != one.bars.height or kept.start != self._start(one):
             return None
-        if one.bars.row(-2) != (kept.bar.opened_at, kept.bar.closed_at, *_numbers(kept.bar)):
+        if one.bars.row(-2)[:BAR_COLUMNS] != (kept.bar.opened_at, kept.bar.closed_at, *_numbers(kept.bar)):
             return None
         try:
-            kept.carried.take(one.bar)
+            kept.carried.take(one.bar, standing=standings_column(one.bars)[-1])
         except ValueError:
             return None
         return kept

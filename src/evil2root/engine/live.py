@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 
-import polars as pl
 import structlog
 
 from evil2root.domain.book.charges import Charge
@@ -32,19 +31,18 @@ from evil2root.domain.kernel.journal import Journal
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.market.calendars import Calendars
-from evil2root.domain.market.frame import BARS_SCHEMA
 from evil2root.domain.market.sources import BarFeed, BarGroup, BarMarks, BarStore
 from evil2root.domain.risk.recent import Recent
-from evil2root.engine.aligned import Aligned
 from evil2root.engine.carrying import Carrier, Newest
 from evil2root.engine.changes import ChangeLog
 from evil2root.engine.conditions import conditions
 from evil2root.engine.desk import Phase as EnginePhase
 from evil2root.engine.differences import Divergence
-from evil2root.engine.observe import Background, bars_of
+from evil2root.engine.observe import Background
 from evil2root.engine.outside import COMPARE_EVERY_S, Outside, Remote
 from evil2root.engine.perform import Performer, answered
 from evil2root.engine.recover import compare, recover
+from evil2root.engine.series import Series
 
 log = structlog.get_logger()
 
@@ -115,8 +113,7 @@ class Engine:
         )  # fmt: skip
         self._inbox: asyncio.PriorityQueue[_Item] = asyncio.PriorityQueue(INBOX_MAX)
         self._numbers = count()
-        self._series: dict[str, pl.DataFrame] = {}
-        self._aligned = Aligned({}, symbols=tuple(policy.instruments), interval=policy.interval)
+        self._series = Series(ports.bars, symbols=policy.instruments, interval=policy.interval)
         self._carrier = Carrier(policy.strategy)
         self._unanswered = 0
         self._feeding: asyncio.Task[None] | None = None
@@ -169,10 +166,7 @@ class Engine:
 
     def last_bar(self, symbol: str) -> tuple[Bar | None, int]:
         """Return the last bar of a symbol and its place in the series, counted from 1; none and 0 without one."""
-        frame = self._series.get(symbol)
-        if frame is None or not frame.height:
-            return None, 0
-        return bars_of(frame.tail(1), symbol=symbol, interval=self.policy.interval)[0], frame.height
+        return self._series.last_bar(symbol)
 
     async def _recover(self) -> tuple[Divergence, ...]:
         ports = self._ports
@@ -322,7 +316,6 @@ class Engine:
         """Work through the bars that close together: exits and entries at the open, the inside, the close."""
         if group.renewed:
             await self._performer.until_there(lambda: self._load_series(group.renewed))
-            self._carrier.forget(group.renewed)
         bars = {bar.symbol: bar for bar in group.bars}
         await self._phase(Phase.EXITS, bars, group.closed_at, tasks)
         if self._performer.state.awaiting:
@@ -330,13 +323,13 @@ class Engine:
             await self._turn(tasks, SessionOpened(at=opened, opens={s: b.open for s, b in bars.items()}))
         await self._phase(Phase.ENTRIES, bars, group.closed_at, tasks)
         await self._phase(Phase.INSIDE, bars, group.closed_at, tasks)
-        newest, rows = [], _rows(group.bars)
-        for place, bar in enumerate(group.bars):
-            frame = self._series[bar.symbol] = _with(self._series.get(bar.symbol), rows.slice(place, 1))
-            newest.append(Newest(bar=bar, bars=frame, background=await self._background(bar)))
+        backgrounds = [await self._background(bar) for bar in group.bars]
+        newest = [
+            Newest(bar=bar, bars=frame, background=background)
+            for bar, frame, background in zip(group.bars, self._series.add(group.bars), backgrounds, strict=True)
+        ]
         evidence = await asyncio.to_thread(self._carrier.evidence, newest)
-        self._aligned.add(group.bars)
-        recent = self._aligned.recent(group.closed_at)
+        recent = self._series.recent(group.closed_at)
         await self._turn(tasks, BarsClosed(at=group.closed_at, evidence=evidence, recent=recent))
 
     async def _background(self, bar: Bar) -> Background | None:
@@ -371,23 +364,9 @@ class Engine:
         """What the market did up to the last close, also right after a start."""
         state = self._performer.state
         at = state.carry.closed_at
-        return state.recent if state.recent is not None or at is None else self._aligned.recent(at)
+        return state.recent if state.recent is not None or at is None else self._series.recent(at)
 
     async def _load_series(self, symbols: Iterable[str] | None = None) -> None:
         """Load the bars up to where the account stands, of all symbols or some; the feed brings the rest."""
         until = self._performer.state.carry.closed_at or self._opening.at
-        for symbol in self.policy.instruments if symbols is None else symbols:
-            self._series[symbol] = await self._ports.bars.series(symbol, self.policy.interval, until=until)
-        self._aligned = Aligned.live(
-            self._series, symbols=tuple(self.policy.instruments), interval=self.policy.interval
-        )
-
-
-def _rows(bars: Sequence[Bar]) -> pl.DataFrame:
-    """One row a bar: made together, since a table of one costs as much as a table of hundreds."""
-    columns = {name: [getattr(bar, name) for bar in bars] for name in BARS_SCHEMA}
-    return pl.DataFrame(columns, schema_overrides=BARS_SCHEMA)
-
-
-def _with(frame: pl.DataFrame | None, row: pl.DataFrame) -> pl.DataFrame:
-    return row if frame is None or not frame.height else pl.concat([frame, row], rechunk=True)
+        await self._series.load(until, symbols, forget=self._carrier.forget)

@@ -50,7 +50,7 @@ def evidence_series(  # noqa: PLR0913 - a series, its name and what is known of 
     while len(made) < len(bars):
         start = window_start(len(made), window_bars=window_bars)
         window = frame.slice(start, window_bars)
-        rows = strategy.features(window).slice(len(made) - start)
+        rows = strategy.features(window, interval=interval).slice(len(made) - start)
         made += _evidence(strategy, rows, bars=bars[len(made) : start + window.height], first=len(made),
                           told=told[len(made) : start + window.height], window_from=bars[start].opened_at)  # fmt: skip
     return made
@@ -73,7 +73,7 @@ def evidence_at(  # noqa: PLR0913 - a series, its name and where the window lies
         raise ValueError(msg)
     window = frame.slice(start - first_index)
     bar = bars_of(window.tail(1), symbol=symbol, interval=interval)
-    rows = strategy.features(window, newest=1)
+    rows = strategy.features(window, interval=interval, newest=1)
     told = None if background is None else passport_at(frame, background.sessions, interval, marks=background.marks)
     return next(_evidence(strategy, rows, bars=bar, told=[told], first=last, window_from=window["opened_at"][0]))
 

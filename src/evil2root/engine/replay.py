@@ -37,6 +37,7 @@ from evil2root.domain.kernel.state import State, empty
 from evil2root.domain.kernel.step import step
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.risk.recent import Recent
+from evil2root.domain.signals.standing import with_standings
 from evil2root.engine.aligned import Aligned
 from evil2root.engine.conditions import conditions
 from evil2root.engine.observe import Background, evidence_series
@@ -88,10 +89,11 @@ def backtest(  # noqa: PLR0913 - a run and who listens to it
     Bars before `start` only warm the features up. `keep` is told every decision as it is written down; a decision
     that waited is told again when it is settled. `backgrounds`, by symbol, give decisions their data passports. Raises `ValueError` when no bar is left to decide on.
     """
+    ranked = with_standings({symbol: frames[symbol] for symbol in policy.instruments})
     series = [
         evidence_series(
             policy.strategy,
-            frames[symbol],
+            ranked[symbol],
             symbol=symbol,
             interval=policy.interval,
             background=(backgrounds or {}).get(symbol),

@@ -46,7 +46,7 @@ def recompute(stored: Decision, window: pl.DataFrame, policy: Policy) -> Recompu
 
 def _evidence(stored: Decision, window: pl.DataFrame, policy: Policy) -> Evidence:
     bar = bars_of(window.tail(1), symbol=stored.symbol, interval=stored.interval)[0]
-    row = policy.strategy.features(window, newest=1)
+    row = policy.strategy.features(window, interval=stored.interval, newest=1)
     signals, view = policy.strategy.opinions(row)[0]
     numbers = row.drop([name for name in ("opened_at", "closed_at") if name in row.columns])
     return Evidence(

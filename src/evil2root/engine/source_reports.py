@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.strategies.strategy import Sourced
 from evil2root.domain.market.window import WINDOW_BARS
 from evil2root.domain.signals.calibration import REGIMES, column_names, regimes
 from evil2root.domain.signals.panel import evidence_table
 from evil2root.domain.signals.reliability import FUSED, FUSED_HORIZON, Reliability, reliability, said_and_rose
 from evil2root.domain.signals.source import Source
+from evil2root.domain.signals.standing import with_standings
 from evil2root.engine.desk import Desk
 
 SYMBOLS_MAX = 25
@@ -60,21 +62,26 @@ async def sources_report(desk: Desk) -> SourcesReport:
     if not isinstance(strategy, Sourced):
         return SourcesReport(strategy=strategy.name, sources=(), fused=None, symbols=(), left_out=0)
     traded = desk.policy.traded
-    frames = {}
-    for symbol in traded[:SYMBOLS_MAX]:
-        frame = await desk.reads.bars(
-            symbol, desk.policy.interval, start=None, until=desk.status().now, limit=WINDOW_BARS
-        )
-        if frame.height:
-            frames[symbol] = frame
+    interval, now = desk.policy.interval, desk.status().now
+    # Also those not looked at: standings are among all of them.
+    frames = {
+        symbol: await desk.reads.bars(symbol, interval, start=None, until=now, limit=WINDOW_BARS)
+        for symbol in desk.policy.instruments
+    }
+    looked_at = [symbol for symbol in traded[:SYMBOLS_MAX] if frames[symbol].height]
     left_out = max(0, len(traded) - SYMBOLS_MAX)
-    return await asyncio.to_thread(_made, strategy, frames, left_out)
+    return await asyncio.to_thread(_made, strategy, frames, looked_at, interval=interval, left_out=left_out)
 
 
-def _made(strategy: Sourced, frames: dict[str, pl.DataFrame], left_out: int) -> SourcesReport:
+def _made(
+    strategy: Sourced, universe: dict[str, pl.DataFrame], looked_at: list[str], *, interval: Interval, left_out: int
+) -> SourcesReport:
     sources, weights = strategy.sources, strategy.weights
-    told = said_and_rose(list(frames.values()), sources, weights)
-    newest = {symbol: evidence_table(frame, sources=sources, newest=1) for symbol, frame in frames.items()}
+    frames = with_standings(universe, of=looked_at)
+    told = said_and_rose(list(frames.values()), sources, weights, interval=interval)
+    newest = {
+        symbol: evidence_table(frame, interval=interval, sources=sources, newest=1) for symbol, frame in frames.items()
+    }
     by_source = dict(weights.by_source)
     return SourcesReport(
         strategy=strategy.name, sources=tuple(

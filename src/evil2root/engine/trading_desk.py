@@ -7,16 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-import polars as pl
 import structlog
 
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.money import Price
-from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.kernel.actions import Reply
 from evil2root.domain.kernel.events import CancelAsked, CloseAsked, Event, HaltAsked, ResumeAsked, StopMoveAsked
 from evil2root.domain.kernel.policy import Policy
-from evil2root.domain.kernel.record import Decision
 from evil2root.domain.kernel.state import State
 from evil2root.engine.asking import Standing
 from evil2root.engine.changes import ChangeLog
@@ -26,8 +23,8 @@ from evil2root.engine.errands import HaltFile
 from evil2root.engine.leading import UNOPPOSED, Leader
 from evil2root.engine.live import Engine
 from evil2root.engine.reads import Reads
+from evil2root.engine.recomputing import PolicyBook, WindowStore, recomputed
 from evil2root.engine.reconciling import EngineReconciling
-from evil2root.engine.replaying import recompute
 
 log = structlog.get_logger()
 
@@ -47,26 +44,6 @@ class AuditLog(Protocol):
     async def write(  # noqa: PLR0913 - the columns of the log
         self, *, at: datetime, actor: str, origin: str, action: str, subject: str, before: str | None, after: str | None
     ) -> None: ...
-
-
-class WindowStore(Protocol):
-    """Bars as a decision saw them."""
-
-    async def window(self, symbol: str, interval: Interval, *, start: datetime, until: datetime) -> pl.DataFrame:
-        """Return adjusted bars opened at or after `start` and closed at or before `until`, oldest first."""
-        ...
-
-    async def window_then(
-        self, symbol: str, interval: Interval, *, start: datetime, until: datetime, of: datetime
-    ) -> pl.DataFrame:
-        """Return the same as they were stored when the bar opened at `of` was: without what was restated since."""
-        ...
-
-
-class PolicyBook(Protocol):
-    """The policies decisions were made by, found again by their digest."""
-
-    async def find(self, digest: str) -> Policy | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,19 +234,3 @@ class TradingDesk:
             after=f"{after or ''} [{outcome}]".strip(),
         )  # fmt: skip
         return reply
-
-
-async def recomputed(stored: Decision, *, windows: WindowStore, policies: PolicyBook) -> Recomputed:
-    """Fetch what a decision rests on and recompute it; raises `LookupError` when its policy was not kept."""
-    policy = await policies.find(stored.policy_digest)
-    if policy is None:
-        msg = f"The policy {stored.policy_digest} that {stored.id} was made by is not in the database."
-        raise LookupError(msg)
-    seen = {"start": stored.window_from, "until": stored.bar.closed_at}
-    window = await windows.window(stored.symbol, stored.interval, **seen)
-    found = await asyncio.to_thread(recompute, stored, window, policy)
-    if found.identical:
-        return found
-    # A split, a dividend or a late bar since then changed what is stored: what was known then decides.
-    then = await windows.window_then(stored.symbol, stored.interval, **seen, of=stored.bar.opened_at)
-    return found if then.equals(window) else await asyncio.to_thread(recompute, stored, then, policy)

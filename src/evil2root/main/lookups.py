@@ -25,7 +25,7 @@ from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.engine.desk import Recomputed
 from evil2root.engine.reads import PAGE_MAX, Breach, DecisionFilter, Fate, Page
-from evil2root.engine.trading_desk import recomputed
+from evil2root.engine.recomputing import recomputed
 from evil2root.main.commands import opened
 from evil2root.main.failure import Failure
 from evil2root.main.venues import account_of
@@ -146,9 +146,9 @@ class _Kept:
         return self._series[key].filter((pl.col("opened_at") >= start) & (pl.col("closed_at") <= until))
 
     async def window_then(
-        self, symbol: str, interval: Interval, *, start: datetime, until: datetime, of: datetime
+        self, symbol: str, interval: Interval, *, start: datetime, until: datetime, of: tuple[str, datetime]
     ) -> pl.DataFrame:
-        """Return them as they were stored when the bar opened at `of` was."""
+        """Return them as they were stored when the bar `of` a symbol and an opening was."""
         return await self._bars.window_then(symbol, interval, start=start, until=until, of=of)
 
 

@@ -31,17 +31,13 @@ REAL = (
 DECIDED_ON = frozenset(name for source in SOURCES for name in source.inputs) | {"close", "sma_50", "sma_200", "ret_20"}
 """What sources read, and the factors that challenge a proposal."""
 
-NEVER = {"higher_atr_14"}
-"""Wilder's mean of higher bars needs 160 of those: 800 days of weeks, 3,840 hours of days, 9,600 minutes of hours. A
-window can't hold the last, and 300 bars are off by as much as 1e-3 of the price. HigherTrend divides by it."""
-
 UNITS = {column.name: column.unit for indicator in ALL for column in indicator.columns}
 
 
 @cache
 def history(symbol: str, interval: Interval) -> tuple[pl.DataFrame, Mapping[str, Floats]]:
     bars = packaged(interval)[symbol].adjusted
-    return bars, _numbers(inputs(bars))
+    return bars, _numbers(inputs(bars, interval=interval))
 
 
 def _numbers(table: pl.DataFrame) -> Mapping[str, Floats]:
@@ -59,20 +55,15 @@ def off(name: str, found: Floats, truth: Floats, close: Floats) -> Floats:
     return np.where(is_silent, 0.0, np.where(np.isnan(apart), np.inf, apart))
 
 
-def _is_before_a_pause(bars: pl.DataFrame, row: int, interval: Interval) -> bool:
-    """`higher` reads the interval off a window's first two bars: a weekend between them makes weeks of its days."""
-    return interval is Interval.H1 and bars["opened_at"][row + 1] - bars["opened_at"][row] > interval.length
-
-
 def unsettled(names: frozenset[str], *, bars_needed: int, tails: int) -> set[str]:
     """Columns that are too far from the whole history's at some bar of a tail from its bar `bars_needed` on."""
     seen: set[str] = set()
     for symbol, interval in REAL:
         bars, whole = history(symbol, interval)
         close, long = whole["close"], bars_needed + 60
-        for first in np.linspace(200, bars.height - long - 1, tails).astype(int).tolist():
-            start = first + _is_before_a_pause(bars, first, interval)
-            tail, rows = _numbers(inputs(bars.slice(start, long))), slice(start + bars_needed - 1, start + long)
+        for start in np.linspace(200, bars.height - long - 1, tails).astype(int).tolist():
+            tail = _numbers(inputs(bars.slice(start, long), interval=interval))
+            rows = slice(start + bars_needed - 1, start + long)
             seen |= {
                 name for name in names
                 if off(name, tail[name][bars_needed - 1 :], whole[name][rows], close[rows]).max() >= CLOSE_ENOUGH
@@ -81,12 +72,12 @@ def unsettled(names: frozenset[str], *, bars_needed: int, tails: int) -> set[str
 
 
 def test_from_the_first_bar_that_is_decided_on_every_value_is_that_of_the_whole_history() -> None:
-    assert unsettled(DECIDED_ON, bars_needed=Fusion().bars_needed, tails=8) == NEVER
+    assert unsettled(DECIDED_ON, bars_needed=Fusion().bars_needed, tails=8) == set()
 
 
 @pytest.mark.long
 def test_no_tail_of_real_history_is_an_exception() -> None:
-    assert unsettled(DECIDED_ON, bars_needed=Fusion().bars_needed, tails=200) == NEVER
+    assert unsettled(DECIDED_ON, bars_needed=Fusion().bars_needed, tails=200) == set()
 
 
 def test_half_as_many_bars_would_be_seen_as_too_few() -> None:

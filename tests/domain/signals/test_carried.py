@@ -16,6 +16,7 @@ from evil2root.domain.signals.carried.carry import CARRY_FROM, begun, rows_of
 from evil2root.domain.signals.carried.running import Running, numbers_of
 from evil2root.domain.signals.inputs import ALL
 from evil2root.domain.signals.panel import SOURCES, evidence_table
+from evil2root.domain.signals.standing import STANDING
 from evil2root.engine.observe import bars_of
 from tests.domain.market.laws import differing_columns
 from tests.domain.market.series import a_series
@@ -41,8 +42,22 @@ def halting(bars: pl.DataFrame) -> pl.DataFrame:
     return bars.with_columns(**columns, volume=np.where(idle, 0.0, bars["volume"].to_numpy()))
 
 
+def standing(bars: pl.DataFrame, *, seed: int) -> pl.DataFrame:
+    """Places among others, on some bars none."""
+    numbers = np.random.default_rng(seed)
+    ranks = np.where(numbers.random(bars.height) < 0.2, np.nan, numbers.integers(0, 9, bars.height) / 8.0)
+    return bars.with_columns(pl.Series(STANDING, ranks, nan_to_null=True))
+
+
+INTERVALS = {"hourly": Interval.H1}
+
+
+def interval_of(name: str) -> Interval:
+    return INTERVALS.get(name, Interval.D1)
+
+
 def many(rows: int) -> Mapping[str, pl.DataFrame]:
-    return {
+    series = {
         "AAPL": real("AAPL", Interval.D1, rows),
         "gaps": with_gaps(real("IBM", Interval.D1, 2 * rows)).head(rows),
         "hourly": real("EURUSD=X", Interval.H1, rows),
@@ -50,11 +65,12 @@ def many(rows: int) -> Mapping[str, pl.DataFrame]:
         "tiny": a_series(rows, seed=5, level=1e-12),
         "ticks": a_series(rows, seed=6, shape="ticks"),
     }
+    return {name: standing(frame, seed=seed) for seed, (name, frame) in enumerate(series.items())}
 
 
 def carried_rows(series: Mapping[str, pl.DataFrame], *, first: int) -> Mapping[str, pl.DataFrame]:
     """Rows of every bar from `first` on, of all series together, as the engine makes them."""
-    bars = {name: bars_of(frame, symbol=name, interval=Interval.D1) for name, frame in series.items()}
+    bars = {name: bars_of(frame, symbol=name, interval=interval_of(name)) for name, frame in series.items()}
     states = []
     for name, frame in series.items():
         _, state = begun(frame.head(first), bars[name][first - 1], sources=SOURCES)
@@ -62,8 +78,8 @@ def carried_rows(series: Mapping[str, pl.DataFrame], *, first: int) -> Mapping[s
         states.append(state)
     pieces = []
     for place in range(first, min(frame.height for frame in series.values())):
-        for state, told in zip(states, bars.values(), strict=True):
-            state.take(told[place])
+        for state, (name, told) in zip(states, bars.items(), strict=True):
+            state.take(told[place], standing=series[name][STANDING][place])
         pieces.append(rows_of(states, sources=SOURCES))
     table = pl.concat(pieces)
     return {name: table.gather_every(len(states), at) for at, name in enumerate(series)}
@@ -71,7 +87,7 @@ def carried_rows(series: Mapping[str, pl.DataFrame], *, first: int) -> Mapping[s
 
 def assert_the_same(series: Mapping[str, pl.DataFrame], *, first: int) -> None:
     for name, rows in carried_rows(series, first=first).items():
-        truth = evidence_table(series[name]).slice(first, rows.height)
+        truth = evidence_table(series[name], interval=interval_of(name)).slice(first, rows.height)
         assert differing_columns(rows, truth) == [], name
         assert rows.equals(truth), name
 
@@ -82,7 +98,10 @@ def test_every_bar_is_that_of_the_whole_series_over_several_fits() -> None:
     assert_the_same(series, first=1_100 - 2 * REFIT_BARS - 20)
 
     slopes = [column_names(source.name)[0] for source in SOURCES]
-    newest = [evidence_table(frame, newest=1).select(slopes).row(0) for frame in series.values()]
+    newest = [
+        evidence_table(frame, newest=1, interval=interval_of(name)).select(slopes).row(0)
+        for name, frame in series.items()
+    ]
     assert any(slope is not None for row in newest for slope in row), "the test has to reach bars on which a fit speaks"
 
 
@@ -104,7 +123,7 @@ class TestNothingIsCarried:
         row, state = begun(bars, bars_of(bars.tail(1), symbol="X", interval=Interval.D1)[0], sources=SOURCES)
 
         assert state is None
-        assert row.equals(evidence_table(bars, newest=1))
+        assert row.equals(evidence_table(bars, newest=1, interval=Interval.D1))
 
     def test_when_a_single_value_differs_from_the_whole_series(self, monkeypatch: pytest.MonkeyPatch) -> None:
         class OffByABit(Running):
@@ -120,7 +139,7 @@ class TestNothingIsCarried:
         row, state = begun(bars, newest, sources=SOURCES)
 
         assert state is None
-        assert row.equals(evidence_table(bars, newest=1))
+        assert row.equals(evidence_table(bars, newest=1, interval=Interval.D1))
 
     @pytest.mark.parametrize("factor", [5e3, 2e-4])
     def test_past_a_price_a_thousand_times_away(self, factor: float) -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evil2root.domain.core.side import Side
+from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.signals.fusion import Weights, fuse, fuse_series
 from evil2root.domain.signals.odds import logistic, logit
 from evil2root.domain.signals.panel import DEFAULT_WEIGHTS, SOURCES, evidence_table, p_ups, views
@@ -152,7 +153,7 @@ class TestFuseSeries:
         cut = data.draw(st.integers(0, bars.height))
 
         seen = columns_that_see_the_future(
-            lambda b: fuse_series(p_ups(evidence_table(b)), DEFAULT_WEIGHTS), bars, cut=cut
+            lambda b: fuse_series(p_ups(evidence_table(b, interval=Interval.D1)), DEFAULT_WEIGHTS), bars, cut=cut
         )
 
         assert seen == set()
@@ -160,7 +161,7 @@ class TestFuseSeries:
 
 class TestViews:
     def test_are_one_pair_a_row_and_equal_the_series_of_numbers(self) -> None:
-        table = evidence_table(a_series(600))
+        table = evidence_table(a_series(600), interval=Interval.D1)
 
         pairs = views(table)
 

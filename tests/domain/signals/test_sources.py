@@ -1,11 +1,14 @@
 """What the sources say, and the laws that hold for each. A new source in `SOURCES` is under them by being there."""
 
+from functools import partial
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.features import features_row
 from evil2root.domain.market.window import windowed
 from evil2root.domain.signals.breakout import Breakout
@@ -35,7 +38,7 @@ def a_row(**changes: float | None) -> dict[str, float | None]:
         "donchian_high_20": 105.0, "donchian_low_20": 95.0, "volume_ratio_20": 1.0, "squeeze_10": 0.0,
         "supertrend_side_10": 1.0, "ret_20": 0.0, "ret_60": 0.0, "ret_120": 0.0, "vol_20": 0.01, "vol_usual_252": 0.01,
         "obv_pressure_20": 0.0, "mfi_14": 50.0, "cmf_20": 0.0, "vwma_20": 100.0, "higher_close": 100.0,
-        "higher_sma_10": 100.0, "higher_sma_30": 100.0, "higher_atr_14": 4.0,
+        "higher_sma_10": 100.0, "higher_sma_30": 100.0, "higher_range_14": 4.0, "rank_ret_120": None,
     }  # fmt: skip
     return calm | changes
 
@@ -67,25 +70,25 @@ class TestEverySource:
         assert "\n" not in said
 
     def test_is_silent_in_its_warm_up_and_speaks_some_time_after(self, source: Source) -> None:
-        said = p_ups(inputs(a_series(1_000)), sources=(source,))[source.name]
+        said = p_ups(inputs(a_series(1_000), interval=Interval.D1), sources=(source,))[source.name]
 
         assert said.head(source.warm_up).null_count() == source.warm_up
         assert 0 < said.null_count() < said.len()
 
     @pytest.mark.parametrize("rows", [0, 1, 5])
     def test_abstains_on_a_series_of_a_few_rows(self, source: Source, rows: int) -> None:
-        said = p_ups(evidence_table(a_series(rows)), sources=(source,))[source.name]
+        said = p_ups(evidence_table(a_series(rows), interval=Interval.D1), sources=(source,))[source.name]
 
         assert said.len() == said.null_count() == rows
         assert said.dtype == pl.Float64
 
     def test_abstains_in_a_flat_market(self, source: Source) -> None:
-        said = p_ups(inputs(a_series(400, shape="flat")), sources=(source,))[source.name]
+        said = p_ups(inputs(a_series(400, shape="flat"), interval=Interval.D1), sources=(source,))[source.name]
 
         assert said.null_count() == 400
 
     def test_reads_only_the_columns_it_names(self, source: Source) -> None:
-        table = inputs(a_series(400))
+        table = inputs(a_series(400), interval=Interval.D1)
 
         alone = source.weigh(table.select(source.inputs)).scores
 
@@ -93,9 +96,9 @@ class TestEverySource:
 
     def test_forgets_what_lies_more_than_300_bars_back(self, source: Source) -> None:
         bars = a_series(2_000, seed=5)
-        whole = source.weigh(inputs(bars)).scores[-1]
+        whole = source.weigh(inputs(bars, interval=Interval.D1)).scores[-1]
 
-        late = source.weigh(inputs(bars.tail(300))).scores[-1]
+        late = source.weigh(inputs(bars.tail(300), interval=Interval.D1)).scores[-1]
 
         assert late == pytest.approx(whole, abs=1e-3, nan_ok=True)
 
@@ -111,7 +114,7 @@ def test_no_source_sees_the_future_not_even_while_warming_up(bars: pl.DataFrame,
 
 
 def _evidence_and_p_ups(bars: pl.DataFrame) -> pl.DataFrame:
-    table = evidence_table(bars)
+    table = evidence_table(bars, interval=Interval.D1)
     return table.hstack(p_ups(table).get_columns())
 
 
@@ -119,7 +122,7 @@ def _evidence_and_p_ups(bars: pl.DataFrame) -> pl.DataFrame:
 @given(bars=series(rows_min=1, rows_max=400), data=st.data())
 def test_sources_say_on_one_row_alone_what_they_say_in_the_series(bars: pl.DataFrame, data: st.DataObject) -> None:
     row = data.draw(st.integers(0, bars.height - 1))
-    table = evidence_table(bars)
+    table = evidence_table(bars, interval=Interval.D1)
     stored = table.drop("opened_at", "closed_at").row(row, named=True)
 
     alone = p_ups(features_row(stored))
@@ -129,10 +132,10 @@ def test_sources_say_on_one_row_alone_what_they_say_in_the_series(bars: pl.DataF
 
 def test_sources_say_the_same_live_and_in_a_backtest() -> None:
     bars = a_series(700)
-    whole = p_ups(windowed(bars, evidence_table, window_bars=512))
+    whole = p_ups(windowed(bars, partial(evidence_table, interval=Interval.D1), window_bars=512))
 
     assert whole.height == 700
-    assert differing_columns(whole.tail(1), p_ups(evidence_table(bars.slice(256)).tail(1))) == []
+    assert differing_columns(whole.tail(1), p_ups(evidence_table(bars.slice(256), interval=Interval.D1).tail(1))) == []
 
 
 def test_a_view_names_the_score_its_largest_parts_and_where_the_probability_is_from() -> None:
@@ -183,7 +186,9 @@ class TestTrendFollowing:
         assert "SMA 20 100, at SMA 50 100" in TrendFollowing().phrases(a_row(adx_14=25.0))[0]
 
     def test_leans_up_while_a_series_trends_up(self) -> None:
-        said = p_ups(inputs(a_series(600, shape="trend")), sources=(TrendFollowing(),))["trend_following"].drop_nulls()
+        said = p_ups(inputs(a_series(600, shape="trend"), interval=Interval.D1), sources=(TrendFollowing(),))[
+            "trend_following"
+        ].drop_nulls()
 
         assert said.len() > 100
         assert (said > 0.5).sum() > 0.9 * said.len()
@@ -271,7 +276,7 @@ class TestVolumeFlow:
         assert "1.50 ATR below VWAP" in VolumeFlow().phrases(row)[3]
 
     def test_has_nothing_to_say_where_nothing_is_traded(self) -> None:
-        said = p_ups(inputs(a_series(400, shape="idle")), sources=(VolumeFlow(),))["volume_flow"]
+        said = p_ups(inputs(a_series(400, shape="idle"), interval=Interval.D1), sources=(VolumeFlow(),))["volume_flow"]
 
         assert said.null_count() == 400
 

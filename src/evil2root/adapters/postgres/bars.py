@@ -150,12 +150,12 @@ class PostgresBars:
         return _adjusted(await self.stored(symbol, interval, start=start, until=until, limit=limit))
 
     async def window_then(
-        self, symbol: str, interval: Interval, *, start: datetime, until: datetime, of: datetime
+        self, symbol: str, interval: Interval, *, start: datetime, until: datetime, of: tuple[str, datetime]
     ) -> pl.DataFrame:
-        """Return the same as they were stored when the bar opened at `of` was: without what was restated since."""
+        """Return the same as they were stored when the bar `of` a symbol and an opening was: nothing restated since."""
         async with self._engine.connect() as connection:
             raw = await driver(connection)
-            rows = await raw.fetch(_THEN, symbol, interval.value, start, until, of)
+            rows = await raw.fetch(_THEN, symbol, interval.value, start, until, *of)
         return _adjusted(pl.DataFrame([tuple(row) for row in rows], schema=STORED_SCHEMA, orient="row"))
 
     async def raw(
@@ -188,8 +188,8 @@ SELECT = (
 )
 _THEN = (
     "WITH own AS (SELECT min(stored_at) AS at FROM (SELECT stored_at FROM bars "  # noqa: S608 - our own names
-    "WHERE symbol = $1 AND interval = $2 AND opened_at = $5 UNION ALL SELECT stored_at FROM bar_versions "
-    "WHERE symbol = $1 AND interval = $2 AND opened_at = $5) AS every), known AS ("
+    "WHERE symbol = $5 AND interval = $2 AND opened_at = $6 UNION ALL SELECT stored_at FROM bar_versions "
+    "WHERE symbol = $5 AND interval = $2 AND opened_at = $6) AS every), known AS ("
     f"SELECT {', '.join(COLUMNS)}, stored_at, 0 AS replaced FROM bars, own "
     "WHERE symbol = $1 AND interval = $2 AND opened_at >= $3 AND closed_at <= $4 AND stored_at <= own.at UNION ALL "
     f"SELECT {', '.join(COLUMNS)}, stored_at, 1 FROM bar_versions, own "

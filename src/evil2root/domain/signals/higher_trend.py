@@ -20,20 +20,20 @@ from evil2root.domain.signals.source import (
     than,
 )
 
-_INPUTS = ("higher_close", "higher_sma_10", "higher_sma_30", "higher_atr_14", "close", "sma_50")
+_INPUTS = ("higher_close", "higher_sma_10", "higher_sma_30", "higher_range_14", "close", "sma_50")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HigherTrend:
     """Up when closed bars of the higher interval (weeks for days, days for hours) trend up and this one agrees.
 
-    Votes: the higher close from its mean of 10 bars, and that from the mean of 30, in higher ATRs, full at 1 and 2.
+    Votes: the higher close from its mean of 10 bars, and that from the mean of 30, in mean ranges of 14 higher bars, full at 1 and 2.
     Abstains where the votes' sum and the close's side of its SMA 50 disagree: there is nothing to confirm. Only
     higher bars that are over count. The numbers are conventions, not fits.
     """
 
     name: str = "higher_trend"
-    version: str = "1"
+    version: str = "2"
     horizon: int = 10
     inputs: tuple[str, ...] = _INPUTS
     warm_up: int = longest_warm_up(_INPUTS)
@@ -60,7 +60,7 @@ class HigherTrend:
             return missing(row, _INPUTS)
         higher, fast, _, atr, close, mean = (known(row, name) for name in _INPUTS)
         if atr <= 0.0:
-            return "Abstains: the higher interval has no range (ATR 0)."
+            return "Abstains: the higher interval has no range."
         if max(abs(value) for value in (higher, fast, close, mean)) > 1e200:
             return OUT_OF_RANGE
         return (

@@ -6,6 +6,7 @@ from hashlib import sha256
 import numpy as np
 import polars as pl
 
+from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.catalogue.registry import TALIB_REGISTRY
 from evil2root.domain.market.features import WARM_UP as FEATURES_WARM_UP
 from evil2root.domain.market.features import features
@@ -21,9 +22,13 @@ from evil2root.domain.market.indicators import (
 )
 from evil2root.domain.market.lean_talib import talib
 from evil2root.domain.signals.higher import HIGHER_WARM_UP, higher
+from evil2root.domain.signals.standing import LENGTH, STANDING_WARM_UP, standings_column
 
-INPUTS_VERSION = "1"
-"""Raised by hand when a formula below or in `higher` changes without changing its name or parameters."""
+INPUTS_VERSION = "2"
+"""Raised by hand when a formula below, in `higher` or in `standing` changes without changing its name or parameters."""
+
+RANK = f"rank_ret_{LENGTH}"
+"""The standing as the sources read it."""
 
 
 def z_score(close: Floats, *, length: int) -> Floats:
@@ -99,6 +104,7 @@ WARM_UP: Mapping[str, int] = {
     **FEATURES_WARM_UP,
     **{column.name: column.warm_up for indicator in MORE for column in indicator.columns},
     **HIGHER_WARM_UP,
+    RANK: STANDING_WARM_UP,
 }
 """Rows without a value at the start of a series, by column."""
 
@@ -108,7 +114,10 @@ INPUTS_HASH = sha256("\n".join((INPUTS_VERSION, *(indicator.formula for indicato
 """Names the exact set of formulas that sources read."""
 
 
-def inputs(window: pl.DataFrame) -> pl.DataFrame:
-    """Times, close and one Float64 column an input, as many rows as `window`; see `features` for what holds of it."""
+def inputs(window: pl.DataFrame, *, interval: Interval) -> pl.DataFrame:
+    """Times, close and one Float64 column an input, as many rows as `window`; see `features` for what holds of it.
+
+    A window that carries no standings (`standing.py`) gives none: nothing is said of symbols that nobody looked at.
+    """
     table = features(window, indicators=ALL)
-    return table.hstack(higher(window).get_columns())
+    return table.hstack([*higher(window, interval=interval).get_columns(), standings_column(window).alias(RANK)])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.indicators import Floats
 from evil2root.domain.signals.calibration import BARS_MIN
 from evil2root.domain.signals.fusion import Weights, fuse_series
@@ -57,7 +58,7 @@ class Reliability:
 
 
 def said_and_rose(
-    windows: Sequence[pl.DataFrame], sources: Sequence[Source], weights: Weights
+    windows: Sequence[pl.DataFrame], sources: Sequence[Source], weights: Weights, *, interval: Interval
 ) -> dict[str, tuple[Floats, np.ndarray]]:
     """Every probability of every source and of their view from bar 300 on whose outcome is known, and whether it rose.
 
@@ -73,7 +74,7 @@ def said_and_rose(
     horizons = {source.name: source.horizon for source in sources} | {FUSED: FUSED_HORIZON}
     parts: dict[str, list[tuple[Floats, np.ndarray]]] = {name: [] for name in horizons}
     for window in windows:
-        said = p_ups(evidence_table(window, sources=sources), sources=sources)
+        said = p_ups(evidence_table(window, interval=interval, sources=sources), sources=sources)
         said = said.with_columns(fuse_series(said, weights)["p_up"].alias(FUSED))
         close = window["close"].to_numpy()
         for name, horizon in horizons.items():

@@ -8,6 +8,7 @@ from math import isfinite
 import polars as pl
 
 from evil2root.domain.core.side import Side
+from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.evidence import Evidence, Holding
 from evil2root.domain.decision.intent import Enter, Exit, Intent, Stay, StayKind
 from evil2root.domain.market.bars import Bar
@@ -45,18 +46,18 @@ class Fusion:
     def bars_needed(self) -> int:
         """Bars until every source can speak and running values have forgotten where they began.
 
-        `BARS_MIN`, or more where an input states more. `higher_atr_14` states nothing: higher bars enough for it would
-        be more than a window holds.
+        `BARS_MIN`, or more where an input states more.
         """
         asked = {name for source in self.sources for name in source.inputs}
         settled = (column.settled or 0 for indicator in ALL for column in indicator.columns if column.name in asked)
         return max(BARS_MIN, *settled, *(source.warm_up + 1 for source in self.sources))
 
-    def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
+    def features(self, bars: pl.DataFrame, *, interval: Interval, newest: int | None = None) -> pl.DataFrame:
         """What the sources read and are calibrated by, each row from its own window when there is more than one."""
+        table = partial(evidence_table, interval=interval, sources=self.sources)
         if newest is not None:
-            return evidence_table(bars, sources=self.sources, newest=newest).drop("closed_at")
-        return windowed(bars, partial(evidence_table, sources=self.sources)).drop("closed_at")
+            return table(bars, newest=newest).drop("closed_at")
+        return windowed(bars, table).drop("closed_at")
 
     def begun(self, window: pl.DataFrame, bar: Bar) -> tuple[pl.DataFrame, Carried | None]:
         """The newest row of `features` the long way, and what carries it on."""

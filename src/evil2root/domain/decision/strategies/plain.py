@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from evil2root.domain.core.side import Side
+from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.evidence import Evidence, Holding
 from evil2root.domain.decision.intent import Enter, Exit, Intent, Stay, StayKind
 from evil2root.domain.signals.values import Signal, View
@@ -16,7 +17,9 @@ class BuyHold:
 
     name: str = "buy_hold"
 
-    def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
+    def features(  # the port's signature
+        self, bars: pl.DataFrame, *, interval: Interval, newest: int | None = None,  # noqa: ARG002
+    ) -> pl.DataFrame:  # fmt: skip
         """Return the close."""
         return bars.select("opened_at", "close").tail(bars.height if newest is None else newest)
 
@@ -37,7 +40,9 @@ class Metronome:
 
     name: str = "metronome"
 
-    def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
+    def features(  # the port's signature
+        self, bars: pl.DataFrame, *, interval: Interval, newest: int | None = None,  # noqa: ARG002
+    ) -> pl.DataFrame:  # fmt: skip
         """Return the close."""
         return bars.select("opened_at", "close").tail(bars.height if newest is None else newest)
 

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from evil2root.domain.core.side import Side
+from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.evidence import Evidence, Holding
 from evil2root.domain.decision.intent import Enter, Exit, Intent, Stay, StayKind
 from evil2root.domain.signals.values import Signal, View
@@ -27,7 +28,9 @@ class SmaCross:
             msg = f"fast is {self.fast} and slow {self.slow}; 1 <= fast < slow is asked."
             raise ValueError(msg)
 
-    def features(self, bars: pl.DataFrame, *, newest: int | None = None) -> pl.DataFrame:
+    def features(  # the port's signature
+        self, bars: pl.DataFrame, *, interval: Interval, newest: int | None = None,  # noqa: ARG002
+    ) -> pl.DataFrame:  # fmt: skip
         """Columns `close, fast, slow, fast_before, slow_before`."""
         close = bars["close"].to_numpy()
         fast, slow = _mean(close, self.fast), _mean(close, self.slow)

@@ -2,25 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Self
 
 import numpy as np
 import polars as pl
 
+from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.market.indicators import Floats
 from evil2root.domain.signals.calibration import calibration, column_names, regimes
 from evil2root.domain.signals.carried.learning import Learning, fit_all
 from evil2root.domain.signals.carried.running import Running, RunningHigher, numbers_of
 from evil2root.domain.signals.higher import NAMES as HIGHER_NAMES
-from evil2root.domain.signals.inputs import ALL, inputs
+from evil2root.domain.signals.inputs import ALL, RANK, inputs
 from evil2root.domain.signals.source import Source
+from evil2root.domain.signals.standing import standings_column
 
 CARRY_FROM = 300
 """Bars of a window before it is carried: every input of this interval has its first value by then. The higher one
 needs 31 of its bars that are over, which for hours (days above them) is some 770 bars; until then the long way is taken."""
 
-_INPUTS = tuple(column.name for indicator in ALL for column in indicator.columns) + HIGHER_NAMES
+_INPUTS = (*(column.name for indicator in ALL for column in indicator.columns), *HIGHER_NAMES, RANK)
 _NOW, _USUAL = (_INPUTS.index(name) for name in ("vol_20", "vol_usual_252"))
 _TIME = pl.Datetime("us", "UTC")
 
@@ -38,19 +41,21 @@ class Carried:
 
     @classmethod
     def after(
-        cls, window: pl.DataFrame, table: pl.DataFrame, scores: Mapping[str, Floats], sources: Sequence[Source]
-    ) -> Self:
+        cls, window: pl.DataFrame, table: pl.DataFrame, scores: Mapping[str, Floats], *, interval: Interval,
+        sources: Sequence[Source],
+    ) -> Self:  # fmt: skip
         """Begin after all of `window`, with its `inputs` and scores. Raises `ValueError` where it can't be carried."""
         return cls(
-            running=Running(window, ALL), higher=RunningHigher(window), row=[],
+            running=Running(window, ALL), higher=RunningHigher(window, interval=interval), row=[],
             learning=Learning(table["close"].to_numpy(), regimes(table), scores, sources),
         )  # fmt: skip
 
-    def take(self, bar: Bar) -> None:
-        """Take the next bar. Raises `ValueError` for one that can't be carried on from."""
+    def take(self, bar: Bar, *, standing: float | None) -> None:
+        """Take the next bar and its standing. Raises `ValueError` for one that can't be carried on from."""
         numbers = numbers_of(bar)
         opened_at = _micros(bar)
         self.row = [*self.running.take(numbers), *self.higher.take(numbers, opened_at=opened_at)]
+        self.row.append(nan if standing is None else standing)
         now, usual = self.row[_NOW], self.row[_USUAL]
         self.learning.bar(bar.close, int(now > usual) if now == now and usual == usual else -1)  # noqa: PLR0124 - NaN
         self.newest = bar
@@ -97,7 +102,7 @@ def begun(window: pl.DataFrame, bar: Bar, *, sources: Sequence[Source]) -> tuple
     Opened on the bars before, the carried row of the last one is held against the long way's. Where a single bit
     differs, or something can't be carried (too few bars, prices a thousand times apart), nothing is.
     """
-    table = inputs(window)
+    table = inputs(window, interval=bar.interval)
     scores = {source.name: source.weigh(table).scores for source in sources}
     newest = table.tail(1).hstack(calibration(table, scores, sources, newest=1).get_columns())
     if window.height <= CARRY_FROM:
@@ -105,8 +110,8 @@ def begun(window: pl.DataFrame, bar: Bar, *, sources: Sequence[Source]) -> tuple
     before = window.height - 1
     earlier = {name: values[:before] for name, values in scores.items()}
     try:
-        made = Carried.after(window.head(before), table.head(before), earlier, sources)
-        made.take(bar)
+        made = Carried.after(window.head(before), table.head(before), earlier, interval=bar.interval, sources=sources)
+        made.take(bar, standing=standings_column(window)[-1])
     except ValueError:
         return newest, None
     return newest, made if rows_of([made], sources=sources).equals(newest) else None

@@ -7,11 +7,12 @@ from math import frexp, inf, isfinite, ldexp, nan
 import numpy as np
 import polars as pl
 
+from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.market.features import EXPONENT_MAX, NEAR
 from evil2root.domain.market.indicators import Indicator, Unit
 from evil2root.domain.signals.carried.steps import TAIL_BARS, Past, Step, opened
-from evil2root.domain.signals.higher import HIGHER_INDICATORS, MONDAY, joined, spans
+from evil2root.domain.signals.higher import HIGHER_INDICATORS, LENGTHS, MONDAY, joined
 
 _NUMBERS = ("open", "high", "low", "close", "volume")
 
@@ -76,9 +77,10 @@ def _edges(indicator: Indicator) -> tuple[_Edges, ...]:
 class RunningHigher:
     """The newest higher bar that is over, as `higher` sees it: `take` gives its four numbers on the next bar."""
 
-    def __init__(self, bars: pl.DataFrame) -> None:
+    def __init__(self, bars: pl.DataFrame, *, interval: Interval) -> None:
         """Open on the bars before. Raises as `Running`."""
-        numbers, self._length = spans(bars["opened_at"].to_physical().to_numpy())
+        self._length = LENGTHS[interval]
+        numbers = (bars["opened_at"].to_physical().to_numpy() - MONDAY) // self._length
         starts = np.flatnonzero(np.concatenate(([True], numbers[1:] != numbers[:-1])))
         table = joined(bars, starts)
         over, last = table.head(table.height - 1), table.row(table.height - 1, named=True)
@@ -93,7 +95,7 @@ class RunningHigher:
         self._first_exponent = frexp(table["close"][0])[1]
 
     def take(self, numbers: Sequence[float], *, opened_at: int) -> list[float]:
-        """Close, SMA 10 and 30 and ATR 14, given a bar's five numbers and its opening in microseconds."""
+        """Close, SMA 10 and 30 and mean range of 14, given a bar's five numbers and its opening in microseconds."""
         number = (opened_at - MONDAY) // self._length
         if number != self._number:
             self._end(self._forming)
@@ -110,8 +112,7 @@ class RunningHigher:
         return self._values
 
     def _end(self, numbers: Sequence[float]) -> None:
-        atr, fast, slow = self._running.take(numbers)
-        self._values = [numbers[3], fast, slow, atr]
+        self._values = [numbers[3], *self._running.take(numbers)]
 
 
 def numbers_of(bar: Bar) -> tuple[float, float, float, float, float]:

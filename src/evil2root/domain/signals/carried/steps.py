@@ -157,6 +157,15 @@ def _realised_volatility(_: Past, __: tuple[str, ...], *, length: int) -> Step:
     return step
 
 
+def _mean_range(_: Past, __: tuple[str, ...], *, length: int) -> Step:
+    def step(tail: Tail) -> tuple[float, ...]:
+        high, low, close = (_last(tail[name], length + 1) for name in ("high", "low", "close"))
+        spans = [max(high[place], close[place + 1]) - min(low[place], close[place + 1]) for place in range(length)]
+        return (_total(spans) / length,)
+
+    return step
+
+
 def _volume_ratio(_: Past, __: tuple[str, ...], *, length: int) -> Step:
     def step(tail: Tail) -> tuple[float, ...]:
         now, *before = _last(tail["volume"], length + 1)
@@ -238,5 +247,5 @@ _OPENERS: Mapping[str, Callable[..., Step]] = {
     "obv": _plain("OBV"), "donchian": _donchian, "simple_return": _simple_return,
     "realised_volatility": _realised_volatility, "volume_ratio": _volume_ratio, "z_score": _z_score,
     "usual_volatility": _usual_volatility, "obv_pressure": _obv_pressure, "squeeze": _squeeze, "mfi": _mfi,
-    "cmf": _plain("CMF"), "vwma": _plain("VWMA"), "supertrend": _plain("SUPERTREND"),
+    "mean_range": _mean_range, "cmf": _plain("CMF"), "vwma": _plain("VWMA"), "supertrend": _plain("SUPERTREND"),
 }  # fmt: skip
