@@ -5,9 +5,11 @@ The live engine carries what it knows from bar to bar; the long way is what the 
 CPU time throughout: what else runs on the machine does not count.
 """
 
+import asyncio
 import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime
 
 import numpy as np
 import polars as pl
@@ -18,6 +20,7 @@ from evil2root.domain.signals.panel import evidence_table, p_ups
 from evil2root.domain.signals.patterns.detect import patterns
 from evil2root.engine.carrying import Carrier, Newest
 from evil2root.engine.observe import bars_of
+from evil2root.engine.series import Series
 
 SYMBOLS, BARS, CORES = 500, 2_520, 2
 WHOLE_S_MAX = 20.0
@@ -50,22 +53,35 @@ def whole(seeds: range) -> float:
     return took
 
 
-def told(frame: pl.DataFrame, symbol: str) -> Newest:
-    """The last bar of a series as the engine is told of it."""
-    return Newest(bar=bars_of(frame.tail(1), symbol=symbol, interval=Interval.D1)[0], bars=frame)
+class Stored:
+    """The store of bars, up to where the new ones begin."""
+
+    def __init__(self, frames: dict[str, pl.DataFrame]) -> None:
+        self.frames = frames
+
+    async def series(self, symbol: str, interval: Interval, *, until: datetime | None) -> pl.DataFrame:  # noqa: ARG002
+        """A whole series."""
+        return self.frames[symbol].filter(pl.col("closed_at") <= until)
 
 
-def new_bars() -> tuple[float, list[float]]:
-    """CPU milliseconds of all symbols' first bar, the long way, and of each after: rows, sentences and views."""
+def new_bars() -> tuple[float, float, list[float]]:
+    """CPU seconds of loading all symbols, then milliseconds of their first bar, the long way, and of each after.
+
+    A bar is appended to its series, gets its place among the others, and becomes a row, sentences and a view.
+    """
     frames = {f"S{seed}": a_symbol(seed, BARS + NEW_BARS) for seed in range(SYMBOLS)}
-    carrier = Carrier(Fusion())
+    bars = [bars_of(frame.tail(NEW_BARS), symbol=symbol, interval=Interval.D1) for symbol, frame in frames.items()]
+    series, carrier = Series(Stored(frames), symbols=frames, interval=Interval.D1), Carrier(Fusion())
+    start = time.process_time()
+    asyncio.run(series.load(frames["S0"]["closed_at"][BARS - 1], None, forget=carrier.forget))
+    loaded = time.process_time() - start
     took = []
-    for rows in range(BARS, BARS + NEW_BARS):
-        closed = [told(frame.head(rows), symbol) for symbol, frame in frames.items()]
+    for group in zip(*bars, strict=True):
         start = time.process_time()
-        carrier.evidence(closed)
+        grown = series.add(group)
+        carrier.evidence([Newest(bar=bar, bars=frame) for bar, frame in zip(group, grown, strict=True)])
         took.append(1e3 * (time.process_time() - start))
-    return took[0], took[1:]
+    return loaded, took[0], took[1:]
 
 
 def main() -> None:
@@ -77,7 +93,8 @@ def main() -> None:
     print(
         f"all sources, {SYMBOLS} x {BARS} bars: {max(took):.1f} s on each of {CORES} cores (at most {WHOLE_S_MAX:.0f})"
     )
-    first, after = new_bars()
+    loaded, first, after = new_bars()
+    print(f"places of {SYMBOLS} symbols among each other over {BARS} bars, at a start: {loaded:.1f} s")
     print(f"first bar of {SYMBOLS} symbols after a start, the long way, one core: {first:.0f} ms")
     print(
         f"one new bar of {SYMBOLS} symbols, one core: median {statistics.median(after):.0f} ms (goal "

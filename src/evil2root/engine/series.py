@@ -18,6 +18,9 @@ from evil2root.engine.observe import bars_of
 _SCHEMA = {**BARS_SCHEMA, STANDING: pl.Float64()}
 _NOTHING = pl.DataFrame()
 
+CHUNKS_MAX = 64
+"""Pieces a series may lie in: copying all of it for each new bar would cost more than all else that is done with it."""
+
 
 class Series:
     """Whole series by symbol, each bar with its standing, and the recent closes of all in step."""
@@ -71,4 +74,7 @@ def _rows(bars: Sequence[Bar], standings: Sequence[float | None]) -> pl.DataFram
 
 
 def _with(frame: pl.DataFrame | None, row: pl.DataFrame) -> pl.DataFrame:
-    return row if frame is None or not frame.height else pl.concat([frame, row], rechunk=True)
+    if frame is None or not frame.height:
+        return row
+    grown = frame.vstack(row)
+    return grown.rechunk() if grown.n_chunks() > CHUNKS_MAX else grown

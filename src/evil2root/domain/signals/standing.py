@@ -8,6 +8,7 @@ together arrive, and a bar that comes late by less than a bar changes nothing.
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from math import isnan
 
 import numpy as np
 import numpy.typing as npt
@@ -58,20 +59,19 @@ def with_standings(frames: Mapping[str, pl.DataFrame], *, of: Sequence[str] | No
     Notes
     -----
     Causal: a row needs no bar that closed after its opening. A universe chosen today has no companies that failed
-    since: that is not mended here. Cost: bars x symbols x symbols comparisons, a second for 500 x 2,520 bars.
+    since: that is not mended here. Cost: bars x symbols, half a second for 500 x 2,520 bars.
     """
     asked = tuple(frames) if of is None else tuple(of)
     if len(frames) < SYMBOLS_MIN:
         return {symbol: _beside(frames[symbol], np.full(frames[symbol].height, np.nan)) for symbol in asked}
     opened = {symbol: frames[symbol]["opened_at"].to_physical().to_numpy() for symbol in asked}
     moments = np.unique(np.concatenate(list(opened.values())))
-    known = np.stack([_returns_by(moments, frame) for frame in frames.values()])
+    ranks = _ranks(np.stack([_returns_by(moments, frame) for frame in frames.values()], axis=1))
     places = {symbol: place for place, symbol in enumerate(frames)}
-    made = {}
-    for symbol in asked:
-        rows = np.searchsorted(moments, opened[symbol])
-        made[symbol] = _beside(frames[symbol], _ranks(known[:, rows], places[symbol]))
-    return made
+    return {
+        symbol: _beside(frames[symbol], ranks[np.searchsorted(moments, opened[symbol]), places[symbol]])
+        for symbol in asked
+    }
 
 
 def standings_column(window: pl.DataFrame) -> pl.Series:
@@ -104,8 +104,9 @@ class Standings:
         if not self._is_wide:
             return [None] * len(bars)
         moments = [_micros(bar.opened_at) for bar in bars]
-        ranks = {opened: _ranks_among(self._known_by(opened)) for opened in set(moments)}
-        return [ranks[opened][self._place[bar.symbol]] for bar, opened in zip(bars, moments, strict=True)]
+        ranks = {opened: _ranks(self._known_by(opened)[None, :])[0].tolist() for opened in set(moments)}
+        told = [ranks[opened][self._place[bar.symbol]] for bar, opened in zip(bars, moments, strict=True)]
+        return [None if isnan(rank) else rank for rank in told]
 
     def add(self, bars: Sequence[Bar]) -> None:
         """Add bars that closed together."""
@@ -142,25 +143,23 @@ def _returns_by(moments: Micros, frame: pl.DataFrame) -> Floats:
     return made
 
 
-def _ranks(known: Floats, place: int) -> Floats:
-    """The rank of one symbol (row of `known`) at each moment (column); NaN without one."""
-    own = known[place]
-    with np.errstate(invalid="ignore"):
-        lower, same = (known < own).sum(axis=0), (known == own).sum(axis=0)
-    count = (~np.isnan(known)).sum(axis=0)
-    made: Floats = np.where((count >= SYMBOLS_MIN) & ~np.isnan(own), (lower + 0.5 * (same - 1)) / (count - 1), np.nan)
-    return made
-
-
-def _ranks_among(known: Floats) -> list[float | None]:
-    """The rank of each symbol at one moment: the same as `_ranks` gives for it."""
-    has = ~np.isnan(known)
-    ordered = np.sort(known[has])
-    if ordered.size < SYMBOLS_MIN:
-        return [None] * known.size
-    lower, up_to = (np.searchsorted(ordered, known, side=side) for side in ("left", "right"))
-    ranks = ((lower + 0.5 * (up_to - lower - 1)) / (ordered.size - 1)).tolist()
-    return [rank if there else None for rank, there in zip(ranks, has.tolist(), strict=True)]
+def _ranks(known: Floats) -> Floats:
+    """Ranks of each moment (row) among the symbols (columns), ties their mean; NaN where there is none."""
+    order = np.argsort(known, axis=1)  # NaN last
+    ordered = np.take_along_axis(known, order, axis=1)
+    place = np.broadcast_to(np.arange(known.shape[1]), known.shape)
+    is_new = np.ones(known.shape, dtype=np.bool_)
+    is_new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    first = np.maximum.accumulate(np.where(is_new, place, 0), axis=1)
+    is_last = np.ones(known.shape, dtype=np.bool_)
+    is_last[:, :-1] = is_new[:, 1:]
+    after = np.where(is_last, place, known.shape[1])[:, ::-1]
+    last = np.minimum.accumulate(after, axis=1)[:, ::-1]
+    count = (~np.isnan(known)).sum(axis=1, keepdims=True)
+    has = (count >= SYMBOLS_MIN) & ~np.isnan(ordered)
+    ranks: Floats = np.empty(known.shape)
+    np.put_along_axis(ranks, order, np.where(has, 0.5 * (first + last) / np.maximum(count - 1, 1), np.nan), axis=1)
+    return ranks
 
 
 def _beside(frame: pl.DataFrame, ranks: Floats) -> pl.DataFrame:
