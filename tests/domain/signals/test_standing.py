@@ -39,7 +39,7 @@ def by_hand(frames: dict[str, pl.DataFrame], symbol: str, row: int) -> float | N
         return None
     lower = sum(value < known[symbol] for value in known.values())
     same = sum(value == known[symbol] for value in known.values())
-    return (lower + (same - 1) / 2) / (len(known) - 1)
+    return float((lower + (same - 1) / 2) / (len(known) - 1))
 
 
 def test_every_standing_is_that_of_the_definition() -> None:
