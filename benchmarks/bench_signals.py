@@ -16,10 +16,11 @@ import polars as pl
 
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.strategies.fusion import Fusion
+from evil2root.domain.market.sessions import round_the_clock
 from evil2root.domain.signals.panel import evidence_table, p_ups
 from evil2root.domain.signals.patterns.detect import patterns
 from evil2root.engine.carrying import Carrier, Newest
-from evil2root.engine.observe import bars_of
+from evil2root.engine.observe import Background, bars_of
 from evil2root.engine.series import Series
 
 SYMBOLS, BARS, CORES = 500, 2_520, 2
@@ -67,7 +68,7 @@ class Stored:
 def new_bars() -> tuple[float, float, list[float]]:
     """CPU seconds of loading all symbols, then milliseconds of their first bar, the long way, and of each after.
 
-    A bar is appended to its series, gets its place among the others, and becomes a row, sentences and a view.
+    A bar is appended to its series, gets its place among the others, and becomes a row, a data passport, sentences and a view.
     """
     frames = {f"S{seed}": a_symbol(seed, BARS + NEW_BARS) for seed in range(SYMBOLS)}
     bars = [bars_of(frame.tail(NEW_BARS), symbol=symbol, interval=Interval.D1) for symbol, frame in frames.items()]
@@ -75,11 +76,13 @@ def new_bars() -> tuple[float, float, list[float]]:
     start = time.process_time()
     asyncio.run(series.load(frames["S0"]["closed_at"][BARS - 1], None, forget=carrier.forget))
     loaded = time.process_time() - start
-    took = []
+    background, took = Background(sessions=round_the_clock()), []
     for group in zip(*bars, strict=True):
         start = time.process_time()
         grown = series.add(group)
-        carrier.evidence([Newest(bar=bar, bars=frame) for bar, frame in zip(group, grown, strict=True)])
+        carrier.evidence([
+            Newest(bar=bar, bars=frame, background=background) for bar, frame in zip(group, grown, strict=True)
+        ])  # fmt: skip
         took.append(1e3 * (time.process_time() - start))
     return loaded, took[0], took[1:]
 

@@ -11,12 +11,14 @@ import polars as pl
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from evil2root.adapters.postgres import tables
 from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.market.adjust import adjusted
 from evil2root.domain.market.cleaning import Known, clean
 from evil2root.domain.market.history import History
+from evil2root.domain.market.passport import passport_at
 from evil2root.domain.market.report import series_quality
 from evil2root.domain.market.sources import RAW_SCHEMA, Fetched
 from tests.adapters.poison import ALL, CALENDAR, CORPUS, D1, LAST, NAN, NOW, OTHER, REAL, STORED, N, decisions, put
@@ -129,3 +131,35 @@ async def test_fetching_twice_adds_nothing_and_a_restatement_keeps_the_old_value
     )
     assert then.equals(adjusted(first.drop("factor"), factor=first["factor"]))
     assert (await bars.stored("IBM", D1))["volume"].to_list() == other["volume"].to_list()
+
+
+async def test_what_a_passport_looks_back_on_is_as_much_as_all_there_is_to_say(engine: AsyncEngine) -> None:
+    quality, rows = PostgresQuality(engine), tables.bar_marks
+    for symbol in ("IBM", "GOOG"):
+        await PostgresBars(engine).add(History(symbol=symbol, interval=D1, stored=STORED, origin="before"))
+    said = [
+        {
+            "symbol": symbol,
+            "interval": "1d",
+            "opened_at": opened,
+            "repaired": place % step != 0,
+            "agreed": place % 2 == 0,
+        }
+        for symbol, step in (("IBM", 3), ("GOOG", 5))
+        for place, opened in enumerate(STORED["opened_at"])
+        if place % step == 0 or place % 7 == 0
+    ]
+    async with engine.begin() as connection:
+        await connection.execute(rows.insert(), said)
+
+    for place in range(25, STORED.height):
+        opened = STORED["opened_at"][place]
+        told = await quality.newest({"IBM": opened, "GOOG": opened, "NONE": opened}, D1)
+        assert set(told) == {"IBM", "GOOG"}
+        for symbol, marks in told.items():
+            every, series = (
+                await quality.marks(symbol, D1),
+                (await PostgresBars(engine).series(symbol, D1)).head(place + 1),
+            )
+            assert passport_at(series, CALENDAR, D1, marks=marks) == passport_at(series, CALENDAR, D1, marks=every)
+            assert marks["source"][-1] == "before"

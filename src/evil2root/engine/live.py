@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 
+import polars as pl
 import structlog
 
 from evil2root.domain.book.charges import Charge
@@ -323,25 +324,29 @@ class Engine:
             await self._turn(tasks, SessionOpened(at=opened, opens={s: b.open for s, b in bars.items()}))
         await self._phase(Phase.ENTRIES, bars, group.closed_at, tasks)
         await self._phase(Phase.INSIDE, bars, group.closed_at, tasks)
-        backgrounds = [await self._background(bar) for bar in group.bars]
+        backgrounds = await self._backgrounds(group.bars)
         newest = [
-            Newest(bar=bar, bars=frame, background=background)
-            for bar, frame, background in zip(group.bars, self._series.add(group.bars), backgrounds, strict=True)
+            Newest(bar=bar, bars=frame, background=backgrounds.get(bar.symbol))
+            for bar, frame in zip(group.bars, self._series.add(group.bars), strict=True)
         ]
         evidence = await asyncio.to_thread(self._carrier.evidence, newest)
         recent = self._series.recent(group.closed_at)
         await self._turn(tasks, BarsClosed(at=group.closed_at, evidence=evidence, recent=recent))
 
-    async def _background(self, bar: Bar) -> Background | None:
-        """Gather what the bar's passport is made from."""
+    async def _backgrounds(self, bars: Sequence[Bar]) -> Mapping[str, Background]:
+        """Gather what the bars' passports are made from, by symbol."""
         calendars, marks = self._ports.calendars, self._ports.marks
         if calendars is None:
-            return None
-        sessions = calendars.sessions(self.policy.instruments[bar.symbol])
-        if marks is None:
-            return Background(sessions=sessions)
-        told = await self._performer.until_there(lambda: marks.newest(bar.symbol, bar.interval, until=bar.opened_at))
-        return Background(sessions=sessions, marks=told)
+            return {}
+        told: Mapping[str, pl.DataFrame] = {}
+        if marks is not None:
+            opened = {bar.symbol: bar.opened_at for bar in bars}
+            told = await self._performer.until_there(lambda: marks.newest(opened, self.policy.interval))
+        instruments = self.policy.instruments
+        return {
+            bar.symbol: Background(sessions=calendars.sessions(instruments[bar.symbol]), marks=told.get(bar.symbol))
+            for bar in bars
+        }
 
     async def _phase(self, phase: Phase, bars: Mapping[str, Bar], at: datetime, tasks: asyncio.TaskGroup) -> None:
         venue = self._ports.venue

@@ -1,13 +1,13 @@
 """Rows set aside, oddities, marks of bars, and what bars said before."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Row, Select, and_, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Executable, Row, Text, and_, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP, insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -128,17 +128,17 @@ class PostgresQuality:
         rows = [tuple(found) for found in await self._rows(query)]
         return pl.DataFrame(rows, schema=QUARANTINE_SCHEMA, orient="row")
 
-    async def newest(self, symbol: str, interval: Interval, *, until: datetime) -> pl.DataFrame:
-        """Return the marks a passport looks back on: see `BarMarks`."""
-        return await self._marks(symbol, interval, until=until, limit=4 * LOOKBACK)
+    async def newest(self, opened: Mapping[str, datetime], interval: Interval) -> Mapping[str, pl.DataFrame]:
+        """Return what passports look back on, of all bars by one question: see `BarMarks`."""
+        asked = {"symbols": list(opened), "openings": list(opened.values()), "interval": interval.value}
+        rows = [tuple(found) for found in await self._rows(_NEWEST_MARKS, asked)]
+        table = pl.DataFrame(rows, schema={"symbol": pl.String(), **MARKS_SCHEMA}, orient="row")
+        return {
+            str(key[0]): part for key, part in table.partition_by("symbol", as_dict=True, include_key=False).items()
+        }
 
     async def marks(self, symbol: str, interval: Interval) -> pl.DataFrame:
         """Return the marks of all stored bars, `MARKS_SCHEMA`, oldest first."""
-        return await self._marks(symbol, interval, until=None, limit=None)
-
-    async def _marks(
-        self, symbol: str, interval: Interval, *, until: datetime | None, limit: int | None
-    ) -> pl.DataFrame:
         bar, mark = tables.bars, tables.bar_marks
         same = [bar.c[name] == mark.c[name] for name in ("symbol", "interval", "opened_at")]
         query = (
@@ -148,21 +148,31 @@ class PostgresQuality:
             )
             .select_from(bar.outerjoin(mark, and_(*same)))
             .where(bar.c.symbol == symbol, bar.c.interval == interval.value)
-            .order_by(bar.c.opened_at.desc())
-            .limit(limit)
+            .order_by(bar.c.opened_at)
         )  # fmt: skip
-        if until is not None:
-            query = query.where(bar.c.opened_at <= until)
-        rows = [tuple(found) for found in await self._rows(query)]
-        return pl.DataFrame(rows[::-1], schema=MARKS_SCHEMA, orient="row")
+        return pl.DataFrame([tuple(found) for found in await self._rows(query)], schema=MARKS_SCHEMA, orient="row")
 
-    async def _rows(self, query: Select[Any] | Any) -> list[Row[Any]]:
+    async def _rows(self, query: Executable, asked: Mapping[str, object] | None = None) -> list[Row[Any]]:
         try:
             async with self._engine.connect() as connection:
-                return list((await connection.execute(query)).all())
+                return list((await connection.execute(query, asked)).all())
         except (SQLAlchemyError, OSError, *GONE) as error:
             msg = f"What is known of the bars' quality can't be read: {first_line(error)}"
             raise BarsUnavailable(msg) from error
+
+
+_NEWEST_MARKS = text(
+    "SELECT asked.symbol, newest.opened_at, newest.source, newest.repaired, newest.agreed "  # noqa: S608 - our own number
+    "FROM unnest(:symbols, :openings) AS asked (symbol, opened_at), LATERAL ("
+    "SELECT b.opened_at, b.source, coalesce(m.repaired, false) AS repaired, coalesce(m.agreed, false) AS agreed FROM ("
+    "SELECT symbol, interval, opened_at, source FROM bars WHERE symbol = asked.symbol AND interval = :interval "
+    f"AND opened_at <= asked.opened_at ORDER BY opened_at DESC LIMIT {4 * LOOKBACK}) AS b "
+    "LEFT JOIN bar_marks m USING (symbol, interval, opened_at)) AS newest "
+    "WHERE newest.opened_at = asked.opened_at OR newest.repaired ORDER BY asked.symbol, newest.opened_at"
+).bindparams(
+    bindparam("symbols", type_=ARRAY(Text)), bindparam("openings", type_=ARRAY(TIMESTAMP(timezone=True)))
+)  # fmt: skip
+"""Of the bars before one only the repaired ones are brought: nothing else is asked of them."""
 
 
 def _key(*parts: object) -> str:

@@ -81,7 +81,7 @@ class MarketReads:
         found = await self._quality.issues(symbol, interval, until=until)
         marks = None
         if stored.height:
-            marks = await self._quality.newest(symbol, interval, until=stored["opened_at"][-1])
+            marks = (await self._quality.newest({symbol: stored["opened_at"][-1]}, interval)).get(symbol)
         source = marks["source"][-1] if marks is not None and marks.height else ""
         history = History(symbol=symbol, interval=interval, stored=stored, origin=source)
         sessions = None if self._calendars is None else self._calendars.sessions(instrument_for(symbol))

@@ -99,13 +99,31 @@ def passport_at(
         part = bars.tail(tail)
         opened = part["opened_at"].to_physical().to_numpy()
         grid, _ = sessions.grid(interval, start=int(opened[0]), end=int(opened[-1]) + 1)
-        enough = len(grid) > LOOKBACK and _same_before(part) < part.height
-        if enough or tail >= bars.height:
+        repeats = _repeats_at_end(part)
+        if len(grid) > LOOKBACK and repeats < part.height:
+            return _of_the_last(opened, grid[-LOOKBACK:], calendar=sessions.name, repeats=repeats, marks=marks)
+        if tail >= bars.height:
             return passports(part, sessions, interval, marks=marks)[-1]
         tail *= 4
 
 
-def _same_before(part: pl.DataFrame) -> int:
+def _of_the_last(
+    opened: Micros, grid: Micros, *, calendar: str, repeats: int, marks: pl.DataFrame | None
+) -> Passport:  # fmt: skip
+    """The passport of the last opening, given the bars of the calendar it looks back on."""
+    window = opened[np.searchsorted(opened, grid[0]) :]
+    known = np.isin(window, grid, assume_unique=True)
+    source, repaired, agreed = _marked(window, marks)
+    return Passport(
+        calendar=calendar, expected=LOOKBACK, missing=LOOKBACK - int(known.sum()), off_calendar=not known[-1],
+        repeats=repeats, source=source[-1], repaired=int(repaired.sum()), agreed=bool(agreed[-1]),
+    )  # fmt: skip
+
+
+def _repeats_at_end(part: pl.DataFrame) -> int:
+    """The last of `_repeats`: nearly always found at the first look."""
+    if part.height < 2 or any(part[name].item(-1) != part[name].item(-2) for name in NUMBERS):
+        return 1
     return int(_repeats(part)[-1])
 
 

@@ -1,6 +1,6 @@
 """The ports bars come through."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -100,10 +100,11 @@ class BarFeed(Protocol):
 class BarMarks(Protocol):
     """Knows of stored bars what is beside their numbers: who told them, what was repaired, who else tells the same."""
 
-    async def newest(self, symbol: str, interval: Interval, *, until: datetime) -> pl.DataFrame:
-        """Return `MARKS_SCHEMA` rows (see `passport.py`) of the newest bars opened up to and at `until`, oldest first.
+    async def newest(self, opened: Mapping[str, datetime], interval: Interval) -> Mapping[str, pl.DataFrame]:
+        """Return what the passport of one bar a symbol looks back on, given its opening: `MARKS_SCHEMA` rows.
 
-        As many as a passport looks back on, at least. Raises `BarsUnavailable` when the store is away.
+        By symbol, oldest first: the bar itself, and of those before it at least every repaired one that a passport
+        counts. Nothing for a symbol whose bars are not stored. Raises `BarsUnavailable` when the store is away.
         """
         ...
 
