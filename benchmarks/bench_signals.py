@@ -26,6 +26,8 @@ from evil2root.engine.series import Series
 SYMBOLS, BARS, CORES = 500, 2_520, 2
 WHOLE_S_MAX = 20.0
 NEW_BAR_MS_MAX = 300.0
+FIRST_DAY = 10_957
+"""The first of 2000, in days from 1970: the calendar knows it."""
 NEW_BARS = 130
 """Bars carried on: calibration is fitted anew twice among them, for all symbols on the same bar."""
 
@@ -33,7 +35,7 @@ NEW_BARS = 130
 def a_symbol(seed: int, bars: int = BARS) -> pl.DataFrame:
     """A random walk; what is measured does not depend on the prices."""
     numbers = np.random.default_rng(seed)
-    at = pl.Series(np.arange(bars) * 86_400_000_000).cast(pl.Datetime("us", "UTC"))
+    at = pl.Series((FIRST_DAY + np.arange(bars)) * 86_400_000_000).cast(pl.Datetime("us", "UTC"))
     close = 100.0 * np.exp(np.cumsum(numbers.normal(0.0, 0.01, bars)))
     opening = np.concatenate((close[:1], close[:-1]))
     return pl.DataFrame({
