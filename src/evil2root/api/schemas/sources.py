@@ -90,7 +90,9 @@ class WeightChangeOut(Out):
 class WeightsIn(Body):
     """Other default weights."""
 
-    weights: dict[SourceName, SourceWeight] | None = Field(max_length=50, examples=[{"trend_following": 0.1, "breakout": 0.25}])
+    weights: dict[SourceName, SourceWeight] | None = Field(
+        max_length=50, examples=[{"trend_following": 0.1, "breakout": 0.25}]
+    )
     """Those that change; null gives back those of the settings."""
 
 
