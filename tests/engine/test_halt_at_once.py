@@ -46,7 +46,7 @@ def desk_over(engine: Engine, halt_file: HaltFile, audit: Notebook) -> TradingDe
     nothing = cast("Any", None)
     return TradingDesk(
         engine=engine, reads=nothing, windows=nothing, policies=nothing, audit=audit, clock=clock, machine_clock=clock,
-        facts=facts, settings=dict, halt_file=halt_file,
+        facts=facts, settings=dict, halt_file=halt_file, weighing=nothing,
     )  # fmt: skip
 
 

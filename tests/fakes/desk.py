@@ -52,6 +52,7 @@ from evil2root.engine.reads import (
 )
 from tests.fakes.market import NASTY, PanelStrategy, market
 from tests.fakes.reconciling import FakeReconciling
+from tests.fakes.weighing import FakeWeighing
 
 T = TypeVar("T")
 __all__ = ["NASTY", "SYMBOLS", "FakeDesk", "FakeReads", "a_desk", "a_policy", "decision_of", "filled_entries"]
@@ -287,6 +288,7 @@ class FakeDesk:
     differences: tuple[Difference, ...] = ()
     log: ChangeLog = field(default_factory=ChangeLog)
     reconciling: FakeReconciling = field(default_factory=FakeReconciling)
+    weighing: FakeWeighing = field(default_factory=FakeWeighing)
     asked: list[Event] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
     """From where each of them was asked."""

@@ -11,7 +11,7 @@ from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from evil2root.api.deps import CallerDep
-from evil2root.api.problems import MEDIA_TYPE, Problem, ProblemOut
+from evil2root.api.problems import MEDIA_TYPE, FieldProblem, Problem, ProblemOut
 from evil2root.api.values import Out
 from evil2root.engine.idempotency import Again, Asked, Clash, First, Once
 
@@ -75,7 +75,7 @@ class OnceOnly:
             status = HTTPStatus.OK
         except Problem as refused:
             status = HTTPStatus(refused.status)
-            answer = _problem(status, refused.detail, path)
+            answer = _problem(status, refused.detail, path, field=refused.field)
         except Exception:
             detail = "The first try broke off, and what it did is not known: look at what is there, then use a new key."
             status = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -96,8 +96,9 @@ async def _once_only(request: Request, caller: CallerDep, key: IdempotencyKey) -
 OnceDep = Annotated[OnceOnly, Depends(_once_only)]
 
 
-def _problem(status: HTTPStatus, detail: str, path: str) -> str:
-    out = ProblemOut(title=status.phrase, status=status, detail=detail, instance=path)
+def _problem(status: HTTPStatus, detail: str, path: str, *, field: str | None = None) -> str:
+    errors = None if field is None else [FieldProblem(field=field, detail=detail)]
+    out = ProblemOut(title=status.phrase, status=status, detail=detail, instance=path, errors=errors)
     return out.model_dump_json(exclude_none=True)
 
 

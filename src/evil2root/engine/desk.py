@@ -15,6 +15,7 @@ from evil2root.domain.kernel.state import Carry, State
 from evil2root.engine.asking import Standing
 from evil2root.engine.differences import Reconciling
 from evil2root.engine.reads import Reads
+from evil2root.engine.weights_kept import Weighing
 
 
 class Phase(StrEnum):
@@ -112,6 +113,8 @@ class Desk(Protocol):
     def reads(self) -> Reads: ...
     @property
     def reconciling(self) -> Reconciling: ...
+    @property
+    def weighing(self) -> Weighing: ...
     @property
     def policy(self) -> Policy: ...
     @property

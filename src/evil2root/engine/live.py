@@ -1,7 +1,7 @@
 """The live engine: one inbox with one consumer, fed by supervised tasks. Paper, replay and live run this."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
@@ -164,6 +164,12 @@ class Engine:
         if self._outside is not None:
             await self._outside.couriers.idle()
         await self._busy.acquire()
+
+    async def adopt(self, made: Callable[[], Awaitable[Policy]]) -> None:
+        """Decide by the policy that `made` gives from the next bars on; nothing is worked through meanwhile."""
+        async with self._busy:
+            self.policy = self._performer.policy = policy = await made()
+            self._carrier = Carrier(policy.strategy)
 
     def last_bar(self, symbol: str) -> tuple[Bar | None, int]:
         """Return the last bar of a symbol and its place in the series, counted from 1; none and 0 without one."""

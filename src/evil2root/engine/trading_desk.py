@@ -25,6 +25,7 @@ from evil2root.engine.live import Engine
 from evil2root.engine.reads import Reads
 from evil2root.engine.recomputing import PolicyBook, WindowStore, recomputed
 from evil2root.engine.reconciling import EngineReconciling
+from evil2root.engine.weighing import EngineWeighing
 
 log = structlog.get_logger()
 
@@ -75,7 +76,8 @@ class TradingDesk:
     def __init__(  # noqa: PLR0913 - its parts
         self, *, engine: Engine, reads: Reads, windows: WindowStore, policies: PolicyBook, audit: AuditLog,
         clock: Clock, machine_clock: Clock, facts: Facts, settings: Callable[[], Mapping[str, object]],
-        halt_file: HaltFile, leader: Leader = UNOPPOSED,
+        halt_file: HaltFile, weighing: EngineWeighing,
+        leader: Leader = UNOPPOSED,
     ) -> None:  # fmt: skip
         self._engine = engine
         self._reads = reads
@@ -88,6 +90,7 @@ class TradingDesk:
         self._settings = settings
         self._halt_file = halt_file
         self._leader = leader
+        self._weighing = weighing
 
     @property
     def reads(self) -> Reads:
@@ -98,6 +101,11 @@ class TradingDesk:
     def reconciling(self) -> EngineReconciling:
         """Our books beside the broker's."""
         return EngineReconciling(self._engine, self._clock, self._machine_clock, self._do)
+
+    @property
+    def weighing(self) -> EngineWeighing:
+        """The sources' default weights."""
+        return self._weighing
 
     @property
     def policy(self) -> Policy:

@@ -5,6 +5,8 @@ import platform
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from evil2root import __version__
 from evil2root.adapters.brokers.paper import PaperBroker
 from evil2root.adapters.calendars.exchange import ExchangeCalendars
@@ -17,10 +19,13 @@ from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.adapters.postgres.reads import PostgresReads
 from evil2root.adapters.postgres.records import PostgresRecords
 from evil2root.adapters.postgres.venue_store import PostgresVenueStore
+from evil2root.adapters.postgres.weights import PostgresWeights
 from evil2root.adapters.rules_validator import RulesValidator
 from evil2root.adapters.system_clock import SystemClock
+from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.money import Money
+from evil2root.domain.execution.remote import Traits
 from evil2root.domain.kernel.events import Deposited
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.profiles import make_policy
@@ -31,6 +36,7 @@ from evil2root.engine.leading import Leading
 from evil2root.engine.live import Engine, Ports
 from evil2root.engine.outside import Remote
 from evil2root.engine.trading_desk import Facts, TradingDesk
+from evil2root.engine.weighing import EngineWeighing
 from evil2root.main.announcing import live_words
 from evil2root.main.database import Database
 from evil2root.main.feeds import present, recorded
@@ -83,10 +89,9 @@ def wire(
         market = present(settings, database, live, calendars)
         say(f"Bars of {', '.join(market.symbols)} from {live.sources.name}{f': {market.origin}' * bool(market.origin)}")
     halt_file = HaltFile(settings.data_folder / "HALT")
-    policy = policy_of(settings, market.symbols)
-    outside = remote_broker(settings, symbols=policy.traded)
-    if outside is not None:
-        policy = replace(policy, venue=outside.traits)
+    outside = remote_broker(settings, symbols=policy_of(settings, market.symbols).traded)
+    made = _maker(settings, market.symbols, venue=None if outside is None else outside.traits)
+    policy = made({})
     if settings.mode == "live":
         for line in live_words(settings, policy):
             say(line)
@@ -94,10 +99,7 @@ def wire(
     policies = PostgresPolicies(database)
     clock = market.clock
     cash = Money(settings.paper.cash)
-    broker = None
-    if outside is None:
-        store = PostgresVenueStore(database, leader=leadership)
-        broker = PaperBroker(store, policy.terms, clock, account=account, cash=cash)
+    broker = None if outside is not None else _paper(database, leadership, policy, clock=clock, cash=cash)
     journal = PostgresJournal(database, account=account, leader=leadership)
     engine = Engine(
         policy=policy,
@@ -111,6 +113,9 @@ def wire(
         changes=ChangeLog(),
     )  # fmt: skip
 
+    store = PostgresWeights(database, account=account, set_options=settings.policy_options())
+    weighing = EngineWeighing(engine=engine, store=store, made=made, clock=machine, leader=leadership)
+
     def tell(text: str) -> None:
         engine.says = text
 
@@ -118,6 +123,7 @@ def wire(
         with away_is_unavailable():
             await market.prepare(tell)
             await policies.keep(policy, settings.policy_options())
+            await weighing.load()
         if broker is not None:
             await broker.open()
 
@@ -132,10 +138,24 @@ def wire(
         policies=policies,
         audit=PostgresAudit(database), clock=market.present or clock, machine_clock=machine, facts=facts, halt_file=halt_file,
         settings=lambda: {key: {"value": value, "origin": origin} for key, value, origin in describe(settings)},
-        leader=leadership,
+        leader=leadership, weighing=weighing,
     )  # fmt: skip
     leading = Leading(engine=engine, journal=journal, leadership=leadership, open_account=open_account)
     return Trading(engine=engine, desk=desk, leadership=leadership, leading=leading, listen=market.listen)
+
+
+def _maker(
+    settings: Settings, symbols: Sequence[str], *, venue: Traits | None
+) -> Callable[[Mapping[str, str]], Policy]:
+    """Make what puts the account's policy together, given options on top of the settings."""
+    return lambda options: replace(policy_of(settings, symbols, options=options), venue=venue)
+
+
+def _paper(
+    database: AsyncEngine, leadership: PostgresLeadership, policy: Policy, *, clock: Clock, cash: Money
+) -> PaperBroker:
+    store = PostgresVenueStore(database, leader=leadership)
+    return PaperBroker(store, policy.terms, clock, account=policy.account, cash=cash)
 
 
 def calendars_of(settings: Settings) -> ExchangeCalendars:

@@ -47,5 +47,20 @@ def trader(request: Request) -> Identity:
     return identity
 
 
+def may_administer(identity: Identity | None) -> bool:
+    """May this caller change the rules?"""
+    return identity is not None and identity.may(Role.ADMIN)
+
+
+def admin(request: Request) -> Identity:
+    """Return the caller, who must be allowed to change the rules; others get 403."""
+    identity = caller_of(request)
+    if identity is None or not may_administer(identity):
+        who = identity.name if identity is not None else "Nobody"
+        raise HTTPException(403, f"{who} may not change the rules: this needs the role admin.")
+    return identity
+
+
 DeskDep = Annotated[Desk, Depends(desk_of)]
 TraderDep = Annotated[Identity, Depends(trader)]
+AdminDep = Annotated[Identity, Depends(admin)]

@@ -275,6 +275,13 @@ policies = Table(
     Column("rates", ARRAY(Text), nullable=False, server_default="{}"),
 )  # fmt: skip
 
+weight_changes = Table(
+    "weight_changes", metadata,
+    _number(key=True), _text("account"), _time("at"), _text("actor"), _document("weights", nullable=True),
+    Index(None, "account", "number"),
+)  # fmt: skip
+"""The newest of an account is in force; without weights those of the settings are."""
+
 leadership = Table(
     "leadership", metadata,
     Column("one", Boolean, primary_key=True, server_default=true()),

@@ -1,12 +1,17 @@
 """Sources, in the shape scripts read."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
-from evil2root.api.values import Out
+from evil2root.api.strict import Body
+from evil2root.api.values import Moment, Out
 from evil2root.domain.signals.reliability import Reliability
 from evil2root.engine.source_reports import SourceReport, SourcesReport
+from evil2root.engine.weights_kept import WeightChange
+
+SourceName = Annotated[str, Field(min_length=1, max_length=60)]
+SourceWeight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class ClassOut(Out):
@@ -72,6 +77,25 @@ class SourceReportOut(Out):
         )  # fmt: skip
 
 
+class WeightChangeOut(Out):
+    """A change of the default weights by a person."""
+
+    number: int
+    at: Moment
+    actor: str
+    weights: dict[str, float] | None
+    """Null: back to those of the settings."""
+
+
+class WeightsIn(Body):
+    """Other default weights."""
+
+    weights: dict[SourceName, SourceWeight] | None = Field(
+        max_length=50, examples=[{"trend_following": 0.1, "breakout": 0.25}]
+    )
+    """Those that change; null gives back those of the settings."""
+
+
 class SourcesOut(Out):
     """Every source of the strategy in force, and their pooled view."""
 
@@ -81,11 +105,14 @@ class SourcesOut(Out):
     fused: ReliabilityOut | None
     symbols: list[str]
     """Those whose history was looked at."""
+    changed: WeightChangeOut | None
+    """The newest change of the weights; null as long as they are those of the settings from the start."""
 
     @classmethod
-    def of(cls, report: SourcesReport) -> Self:
+    def of(cls, report: SourcesReport, *, changed: WeightChange | None) -> Self:
         """Make it from the report."""
         return cls(
             strategy=report.strategy, items=[SourceReportOut.of(one) for one in report.sources],
             fused=None if report.fused is None else ReliabilityOut.of(report.fused), symbols=list(report.symbols),
+            changed=None if changed is None else WeightChangeOut.model_validate(changed),
         )  # fmt: skip

@@ -41,6 +41,15 @@ class Weights:
         """Weights from a mapping of source names."""
         return cls(by_source=tuple(by_source.items()))
 
+    def but(self, changed: Mapping[str, float]) -> Self:
+        """Return these weights with some of them changed; all together still sum to one. No source is new."""
+        known = dict(self.by_source)
+        unknown = [source for source in changed if source not in known]
+        if unknown:
+            msg = f"There is no source {', '.join(unknown)[:80]}; weighted are {', '.join(known)}."
+            raise ValueError(msg)
+        return self.of(known | dict(changed))
+
     def shares(self, speaking: Sequence[str]) -> tuple[float, ...] | None:
         """Weights of those who speak, brought back to a sum of one; none when they have no weight between them."""
         known = dict(self.by_source)

@@ -1,14 +1,21 @@
-"""The page of the sources."""
+"""The page of the sources, and the form for their weights."""
+
+from math import isfinite
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from evil2root.web.deps import DeskDep
+from evil2root.web.deps import AdminDep, DeskDep, origin_of
+from evil2root.web.notice import answered
 from evil2root.web.regions import guarded
 from evil2root.web.routes.pages import answer, frame
-from evil2root.web.views.signals import signals_page
+from evil2root.web.views.signals import FIELD, signals_page
 
 router = APIRouter()
+
+BACK = "/signals"
+TYPED_MAX = 40
+"""Characters of a weight that are looked at."""
 
 
 @router.get("/signals")
@@ -16,3 +23,33 @@ async def signals(request: Request, desk: DeskDep) -> Response:
     """How far can each source be believed?"""
     page = await guarded(signals_page(desk), what="The history could not be read", name="signals")
     return answer(request, "pages/signals.html", frame=frame(request, desk, page="signals"), page=page)
+
+
+@router.post("/signals/weights")
+async def weigh(request: Request, desk: DeskDep, who: AdminDep) -> Response:
+    """Give sources other weights, or those of the settings back."""
+    form = await request.form()
+    typed = {
+        name.removeprefix(FIELD): str(value).strip()[:TYPED_MAX]
+        for name, value in form.items()
+        if name.startswith(FIELD)
+    }
+    try:
+        asked = None if form.get("how") == "defaults" else {name: _number(name, text) for name, text in typed.items()}
+        return answered(await desk.weighing.weigh(asked, by=who.name, origin=origin_of(request)), back=BACK)
+    except ValueError as wrong:
+        making = signals_page(desk, typed=typed, problem=f"Nothing was changed. {wrong}")
+        page = await guarded(making, what="The history could not be read", name="signals")
+        around = frame(request, desk, page="signals")
+        return answer(request, "pages/signals.html", frame=around, page=page, status=422)
+
+
+def _number(source: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not isfinite(value):
+        msg = f"The weight of {source[:TYPED_MAX]} is {text!r}: write a number from 0 to 1, such as 0.15."
+        raise ValueError(msg)
+    return value

@@ -10,7 +10,7 @@ from evil2root.domain.risk.breaker import BreakerState
 from evil2root.engine.desk import Desk, FeedState, Phase, Status
 from evil2root.engine.identity import Identity
 from evil2root.web import format as f
-from evil2root.web.deps import may_trade
+from evil2root.web.deps import may_administer, may_trade
 from evil2root.web.notice import Notice
 from evil2root.web.views.common import Place, place_of
 
@@ -91,6 +91,7 @@ class Shell:
     role: str
     about: str
     may_trade: bool
+    may_administer: bool
     csrf: str
     halted: bool
     choices: tuple[HaltChoice, ...]
@@ -144,6 +145,7 @@ def shell(  # noqa: PLR0913 - the parts of the frame
         role=identity.role.value if identity is not None else "",
         about=f"v{status.version}",
         may_trade=may_trade(identity),
+        may_administer=may_administer(identity),
         csrf=csrf,
         halted=status.carry.breaker.state is BreakerState.HALTED,
         choices=halt_choices(desk, place),

@@ -1,14 +1,15 @@
 """The sources of signals: how far can each be believed?"""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import fsum, sqrt
 
 from evil2root.domain.signals.calibration import OUTCOMES_MIN
 from evil2root.domain.signals.reliability import CLASSES, Reliability
 from evil2root.engine.desk import Desk
 from evil2root.engine.source_reports import Calibration, SourceReport, sources_report
 from evil2root.web import format as f
-from evil2root.web.views.common import Badge, Delta
+from evil2root.web.views.common import Badge, Delta, place_of
 from evil2root.web.views.symbols import source_name
 
 SIDE = 200
@@ -72,6 +73,27 @@ class CalibrationRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WeightField:
+    """One source's weight, to be changed."""
+
+    field: str
+    label: str
+    value: str
+    """As it is, or as it was typed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsForm:
+    """All weights, to be changed together."""
+
+    fields: tuple[WeightField, ...]
+    total: str
+    problem: str
+    since: str
+    """Who changed them last; empty while they are those of the settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignalsPage:
     """Everything about the sources."""
 
@@ -79,13 +101,15 @@ class SignalsPage:
     sub: str
     rows: tuple[SourceRow, ...]
     calibrations: tuple[CalibrationRow, ...]
+    weights: WeightsForm
 
 
-async def signals_page(desk: Desk) -> SignalsPage:
+async def signals_page(desk: Desk, *, typed: Mapping[str, str] | None = None, problem: str = "") -> SignalsPage:
     """Build the page from stored history."""
     report = await sources_report(desk)
+    weights = _weights_form(desk, report.sources, typed or {}, problem)
     if not report.sources:
-        return SignalsPage(answer="", sub="", rows=(), calibrations=())
+        return SignalsPage(answer="", sub="", rows=(), calibrations=(), weights=weights)
     rows = [_row(one.reliability, _about(one), f.num(one.weight)) for one in report.sources]
     if report.fused is not None:
         rows.append(_row(report.fused, f"the pool of all, held against {report.fused.horizon} bars", ""))
@@ -95,7 +119,35 @@ async def signals_page(desk: Desk) -> SignalsPage:
         sub=f"{', '.join(report.symbols) or 'No symbol has bars yet'}, bars of {desk.policy.interval.value}{more}",
         rows=tuple(rows),
         calibrations=tuple(_calibration(c, one.source.name) for one in report.sources for c in one.calibrations),
+        weights=weights,
     )
+
+
+FIELD = "weight_"
+"""Begins the names of the form's fields."""
+
+
+def _weights_form(desk: Desk, sources: Sequence[SourceReport], typed: Mapping[str, str], problem: str) -> WeightsForm:
+    fields = tuple(
+        WeightField(
+            field=f"{FIELD}{one.source.name}", label=source_name(one.source.name),
+            value=typed.get(one.source.name, f"{one.weight:.12g}"),
+        )
+        for one in sources
+    )  # fmt: skip
+    newest = desk.weighing.newest
+    since = ""
+    if newest is not None:
+        stamp = place_of(desk.policy, desk.status().now).stamp(newest.at).text
+        since = f"{newest.actor} {'gave back those of the settings' if newest.weights is None else 'set them'}, {stamp}"
+    return WeightsForm(fields=fields, total=_total(fields), problem=problem, since=since)
+
+
+def _total(fields: Sequence[WeightField]) -> str:
+    try:
+        return f"{fsum(float(one.value) for one in fields):.12g}"
+    except ValueError:
+        return "no number"
 
 
 def _is_enough(found: Reliability) -> bool:
