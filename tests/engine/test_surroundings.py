@@ -61,6 +61,15 @@ async def test_each_series_is_read_once_for_all_symbols(shelf: FakeShelf) -> Non
     assert around["BTC-USD"].session == instrument_for("BTC-USD").session
 
 
+async def test_neighbours_nothing_is_stored_of_are_named(shelf: FakeShelf) -> None:
+    instruments = [instrument_for(symbol) for symbol in SYMBOLS]
+    surroundings = Surroundings(shelf, neighbours=US_NEIGHBOURS)
+
+    absent = surroundings.absent(instruments, await surroundings.around(instruments, Interval.D1, until=UNTIL))
+
+    assert absent == ("^TNX",)  # an index does not lack itself, a coin no sector
+
+
 async def test_features_come_of_it(shelf: FakeShelf) -> None:
     around = await Surroundings(shelf, neighbours=US_NEIGHBOURS, fundamentals=FakeFundamentals()).around(
         [instrument_for(symbol) for symbol in SYMBOLS], Interval.D1, until=UNTIL

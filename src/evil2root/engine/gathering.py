@@ -119,8 +119,8 @@ class Gatherer:
             )
             return answer
         if again.source != answer.source:
-            problem = f"{again.source} told them, and {answer.source} what comes after"
-            log.warning("bars.unjoined", symbol=answer.symbol, interval=answer.interval, start=start, problem=problem)
+            mixed = f"{again.source} told them, and {answer.source} what comes after"
+            log.warning("bars.unjoined", symbol=answer.symbol, interval=answer.interval, start=start, problem=mixed)
             return answer
         rows = pl.concat([again.rows.filter(pl.col("opened_at") < until), answer.rows])
         return replace(answer, rows=rows, splits=tuple(sorted({*again.splits, *answer.splits})))

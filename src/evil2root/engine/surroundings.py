@@ -49,6 +49,16 @@ class Surroundings:
             for i in instruments
         }  # fmt: skip
 
+    def absent(self, instruments: Sequence[Instrument], around: Mapping[str, Around]) -> tuple[str, ...]:
+        """Return the neighbours that are set, and that nothing is stored of: who has them stored has their features."""
+        wanted = {
+            self._neighbours.of(role, sector=one.sector)
+            for one in instruments
+            for role in Role
+            if role not in around[one.symbol].series and self._neighbours.of(role, sector=one.sector) != one.symbol
+        }
+        return tuple(sorted(name for name in wanted if name is not None))
+
     async def _events(self, instruments: Sequence[Instrument]) -> dict[str, tuple[CompanyEvent, ...]]:
         if self._fundamentals is None:
             return {}
