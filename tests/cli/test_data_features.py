@@ -48,7 +48,7 @@ def test_writes_every_feature_with_the_hashes_and_says_what_to_fetch(data_dir: P
     assert "company.unknown" in done.err  # logs are not among what is printed
     told = json.loads(done.out)
     assert (told["features_hash"], told["around_hash"]) == (FEATURES_HASH, AROUND_HASH)
-    assert told["absent"] == ["XLK", "^TNX", "^VIX"]
+    assert told["lacking"] == ["XLK", "^TNX", "^VIX"]
     assert told["fetch"] == "evil2root data fetch XLK '^TNX' '^VIX' --interval 1d --start 2000-03-01"
     assert [one["symbol"] for one in told["no_events"]] == ["AAPL", "MSFT"]
     file = tmp_path / "out" / "AAPL_1d.features.parquet"

@@ -25,8 +25,10 @@ def export_features(symbols: Sequence[str], interval: str, output: Path, *, as_j
         typer.echo(
             f"{one.bars} bars of {one.symbol} {interval} with {one.features} features{empty} written to {one.file}."
         )
-    if made.absent:
-        say(f"Nothing is stored of {', '.join(made.absent)}: features of them are null. To have them: {made.fetch}")
+    if made.lacking:
+        say(
+            f"Nothing new enough is stored of {', '.join(made.lacking)}: features of them are null. To have them: {made.fetch}"
+        )
     if made.no_events:
         whose = ", ".join(made.no_events)
         why = next(iter(made.no_events.values())).rstrip(".")
@@ -44,7 +46,7 @@ def _document(made: Any, interval: str) -> dict[str, object]:
              "features": one.features, "empty": one.empty}
             for one in made.files
         ],
-        "absent": made.absent, "fetch": made.fetch or None, "events_from": made.events_from,
+        "lacking": made.lacking, "fetch": made.fetch or None, "events_from": made.events_from,
         "no_events": [{"symbol": symbol or None, "why": why} for symbol, why in made.no_events.items()],
     }  # fmt: skip
 

@@ -17,7 +17,7 @@ from evil2root import __version__
 from evil2root.adapters.market_data.files import write_parquet, write_table
 from evil2root.adapters.postgres.bars import PostgresBars
 from evil2root.adapters.system_clock import SystemClock
-from evil2root.domain.core.instrument import Instrument, instrument_for, require_symbol
+from evil2root.domain.core.instrument import AssetClass, Instrument, instrument_for, require_symbol
 from evil2root.domain.core.timeframe import Interval, interval
 from evil2root.domain.market.around.family import Around
 from evil2root.domain.market.around.registry import AROUND_HASH, features_around
@@ -56,10 +56,10 @@ class FeaturesWritten:
     """Files of features, and what they lack."""
 
     files: tuple[Written, ...]
-    absent: tuple[str, ...]
-    """Neighbours that nothing is stored of."""
+    lacking: tuple[str, ...]
+    """Neighbours of which nothing is stored, or nothing new enough."""
     fetch: str
-    """The command that brings them; empty when none is absent."""
+    """The command that brings them; empty when none lacks."""
     events_from: str | None
     """Who told of companies; none when nobody was asked."""
     no_events: Mapping[str, str]
@@ -102,12 +102,12 @@ async def features_out(symbols: Sequence[str], output: Path, *, step: str, tell:
             await asyncio.to_thread(write_table, table, _ready(files[name]), metadata=told)
             made.append(_written(name, files[name], table))
         tell("done", len(names))
-        absent = surroundings.absent(instruments, around)
+        lacking = surroundings.lacking(instruments, around, last={one.symbol: one.last for one in made})
         begins = min(one.first for one in made)
     return FeaturesWritten(
-        files=tuple(made), absent=absent, fetch=_fetching(absent, length, begins),
+        files=tuple(made), lacking=lacking, fetch=_fetching(lacking, length, begins),
         events_from=None if companies is None else companies.name,
-        no_events={"": unasked} if companies is None else _silent(companies, instruments),
+        no_events=_unknown(companies, unasked, instruments),
     )  # fmt: skip
 
 
@@ -153,7 +153,9 @@ async def _companies(settings: Settings) -> AsyncIterator[tuple[_Heard | None, s
             await source.close()
 
 
-def _silent(companies: _Heard, instruments: Sequence[Instrument]) -> dict[str, str]:
+def _unknown(companies: _Heard | None, unasked: str, instruments: Sequence[Instrument]) -> dict[str, str]:
+    if companies is None:  # coins and currencies publish nothing: there is nothing to say of them
+        return {"": unasked} if any(one.asset_class is AssetClass.EQUITY for one in instruments) else {}
     return {one.symbol: companies.silent[one.symbol] for one in instruments if one.symbol in companies.silent}
 
 
@@ -209,7 +211,7 @@ def _written(symbol: str, file: Path, table: pl.DataFrame) -> Written:
     )  # fmt: skip
 
 
-def _fetching(absent: Sequence[str], length: Interval, begins: datetime) -> str:
-    if not absent:
+def _fetching(lacking: Sequence[str], length: Interval, begins: datetime) -> str:
+    if not lacking:
         return ""
-    return f"evil2root data fetch {shlex.join(absent)} --interval {length} --start {begins.date().isoformat()}"
+    return f"evil2root data fetch {shlex.join(lacking)} --interval {length} --start {begins.date().isoformat()}"
