@@ -1,9 +1,12 @@
 """`evil2root data export --features` as a user starts it."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,8 +19,16 @@ from evil2root.domain.market.features import FEATURE_NAMES, FEATURES_HASH
 from evil2root.domain.market.window import features_series
 from tests.cli.cli_process import Ended, call, is_one_line
 from tests.postgres_fixtures import quick_folder
+from tests.servers.serving import served
+from tests.servers.yahoo import YahooServer
+from tests.servers.yahoo_charts import Listed
 
 NOBODY = {"EVIL2ROOT_YFINANCE__BASE_URL": "http://127.0.0.1:9"}
+EARNINGS = (
+    "<html><table><thead><tr><th>Symbol</th><th>Company</th><th>Earnings Date</th><th>EPS Estimate</th>"
+    "<th>Reported EPS</th><th>Surprise (%)</th></tr></thead><tbody><tr><td>AAPL</td><td>Apple</td>"
+    "<td>April 24, 2012 at 4 PM EDT</td><td>1.5</td><td>1.65</td><td>2</td></tr></tbody></table></html>"
+)
 STORED = {"AAPL": "AAPL", "MSFT": "MSFT", "^GSPC": "IBM"}
 """Symbols, and whose recorded bars stand for them."""
 
@@ -75,6 +86,25 @@ def test_a_file_holds_the_features_of_the_windows_and_nulls_for_what_is_not_stor
     assert not {"index_beta_60", "session_part", "weekday"} & empty
     assert "To have them: evil2root data fetch XLK '^TNX' '^VIX' --interval 1d" in done.err
     assert "No company dates of AAPL: features of them are null." in done.err
+
+
+@pytest.mark.slow
+async def test_dates_of_a_company_count_from_when_they_were_known(data_dir: Path, tmp_path: Path) -> None:
+    file, server = tmp_path / "AAPL.parquet", YahooServer()
+    bar = (datetime(2012, 4, 24, 13, 30, tzinfo=UTC), 10.0, 11.0, 9.0, 10.5, 100.0)
+    told: dict[str, Any] = {"summaryDetail": {"marketCap": 3e12}}
+    server.listed["AAPL"] = Listed(bars={"1d": [bar]}, modules=told, earnings_page=EARNINGS)
+    async with served(server) as address:
+        words = ("data", "export", "AAPL", "--interval", "1d", "--features", "-o", str(file), "--json")
+        done = await asyncio.to_thread(call, data_dir, *words, settings={"EVIL2ROOT_YFINANCE__BASE_URL": address})
+
+    assert (json.loads(done.out)["events_from"], json.loads(done.out)["no_events"]) == ("yfinance", []), done.err
+    table, announced = pl.read_parquet(file), datetime(2012, 4, 24, 20, tzinfo=UTC)
+    since = table.select("closed_at", "earnings_since_bars", "earnings_in_days")
+    before = since.filter(pl.col("closed_at") < announced)
+    assert before["earnings_since_bars"].null_count() == before.height > 3_000
+    assert since.filter(pl.col("closed_at") >= announced)["earnings_since_bars"].head(3).to_list() == [0.0, 1.0, 2.0]
+    assert since["earnings_in_days"].null_count() == table.height  # nobody says when it was announced
 
 
 @pytest.mark.slow
