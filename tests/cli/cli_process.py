@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,11 @@ class Ended:
     err: str
 
 
-def call(data_dir: Path, *words: str) -> Ended:
-    """Run `evil2root WORDS` with no settings but the data directory."""
+def call(data_dir: Path, *words: str, settings: Mapping[str, str] | None = None) -> Ended:
+    """Run `evil2root WORDS` with no settings but the data directory and those named."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("EVIL2ROOT_")}
     done = subprocess.run(
-        [sys.executable, "-m", "evil2root", *words], env=environment | {"EVIL2ROOT_DATA_DIR": str(data_dir)},
+        [sys.executable, "-m", "evil2root", *words], env=environment | {"EVIL2ROOT_DATA_DIR": str(data_dir)} | dict(settings or {}),
         capture_output=True, text=True, timeout=ENDS_WITHIN_S, check=False,
     )  # fmt: skip
     return Ended(code=done.returncode, out=done.stdout, err=done.stderr)

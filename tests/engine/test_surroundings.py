@@ -61,6 +61,22 @@ async def test_each_series_is_read_once_for_all_symbols(shelf: FakeShelf) -> Non
     assert around["BTC-USD"].session == instrument_for("BTC-USD").session
 
 
+@pytest.mark.parametrize(
+    ("days", "lacking"), [(7, ("^TNX",)), (8, ("XLE", "XLK", "^GSPC", "^TNX", "^VIX"))], ids=["new", "old"]
+)
+async def test_neighbours_of_which_nothing_new_enough_is_stored_are_named(
+    shelf: FakeShelf, days: int, lacking: tuple[str, ...]
+) -> None:
+    instruments = [instrument_for(symbol) for symbol in SYMBOLS]
+    surroundings = Surroundings(shelf, neighbours=US_NEIGHBOURS)
+    around = await surroundings.around(instruments, Interval.D1, until=UNTIL)
+    newest = (await shelf.series("AAPL", Interval.D1, until=UNTIL))["closed_at"][-1]
+
+    found = surroundings.lacking(instruments, around, last=dict.fromkeys(SYMBOLS, newest + timedelta(days=days)))
+
+    assert found == lacking  # a coin lacks no sector
+
+
 async def test_features_come_of_it(shelf: FakeShelf) -> None:
     around = await Surroundings(shelf, neighbours=US_NEIGHBOURS, fundamentals=FakeFundamentals()).around(
         [instrument_for(symbol) for symbol in SYMBOLS], Interval.D1, until=UNTIL

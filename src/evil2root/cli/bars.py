@@ -7,6 +7,7 @@ import typer
 
 from evil2root.cli.books import moment
 from evil2root.cli.console import Failure, print_json, run, table, when
+from evil2root.cli.exporting import export_features
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Step = Annotated[str, typer.Option("--interval", help="Bar length: 1m 5m 15m 30m 1h 4h 1d.")]
@@ -17,7 +18,9 @@ def add_to(app: typer.Typer) -> None:
     data = typer.Typer(no_args_is_help=True, help="Stored bars.", rich_markup_mode=None)
     data.command("fetch", epilog="Example: evil2root data fetch AAPL MSFT --interval 1d --start 2020-01-01")(data_fetch)
     data.command("import", epilog="Example: evil2root data import GOOG.csv --symbol GOOG --interval 1d")(data_import)
-    data.command("export", epilog="Example: evil2root data export GOOG --interval 1d -o GOOG.parquet")(data_export)
+    data.command("export", epilog="Example: evil2root data export AAPL MSFT --interval 1d --features -o features/")(
+        data_export
+    )
     data.command("check", epilog="Example: evil2root data check AAPL --json")(data_check)
     app.add_typer(data, name="data")
 
@@ -78,15 +81,25 @@ def data_import(
 
 
 def data_export(
-    symbol: Annotated[str, typer.Argument()],
+    symbols: Annotated[list[str], typer.Argument()],
     interval: Step,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The Parquet file to write.")],
-) -> None:
-    """Write a stored series to a Parquet file: raw prices and their factor."""
-    from evil2root.main.storage import give_out  # noqa: PLC0415
+    output: Annotated[Path, typer.Option("-o", "--output", help="The Parquet file to write; for several symbols a folder.")],
+    features: Annotated[bool, typer.Option("--features", help="Write features instead, also of what is around: index, VIX, rates, sector, rank among the symbols named, company dates.")] = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:  # fmt: skip
+    """Write stored series to Parquet files: raw prices and their factor, or with --features all that is made of them."""
+    if features:
+        export_features(symbols, interval, output, as_json=as_json)
+        return
+    from evil2root.main.exporting import bars_out  # noqa: PLC0415
 
-    count = run(give_out(output, symbol=symbol, step=interval))
-    typer.echo(f"{count} bars of {symbol} {interval} written to {output}.")
+    made = run(bars_out(symbols, output, step=interval))
+    if as_json:
+        print_json([{"symbol": one.symbol, "interval": interval, "file": str(one.file), "bars": one.bars,
+                     "first": one.first, "last": one.last} for one in made])  # fmt: skip
+        return
+    for one in made:
+        typer.echo(f"{one.bars} bars of {one.symbol} {interval} written to {one.file}.")
 
 
 def data_check(

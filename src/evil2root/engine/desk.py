@@ -14,6 +14,7 @@ from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.state import Carry, State
 from evil2root.engine.asking import Standing
 from evil2root.engine.differences import Reconciling
+from evil2root.engine.listening import Hearing
 from evil2root.engine.reads import Reads
 from evil2root.engine.weights_kept import Weighing
 
@@ -51,6 +52,8 @@ class FeedState:
     """The newest close the calendars say should have been told by now; none for a replay."""
     providers: tuple[Standing, ...] = ()
     """Who is asked for bars, in order; empty for a replay, which asks nobody."""
+    streams: tuple[Hearing, ...] = ()
+    """Of those who tell prices as they happen, what is heard; empty where none has such a stream."""
 
     @property
     def is_replay(self) -> bool:

@@ -1,17 +1,21 @@
 """From a question to stored bars: ask, clean, keep. The same for the live feed and for a fetch by hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import polars as pl
+import structlog
 
 from evil2root.domain.core.instrument import Instrument
 from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable
 from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.cleaning import Cleaned, Known, clean
 from evil2root.domain.market.cleaning.values import CONTEXT_BARS
-from evil2root.domain.market.sources import Heard
+from evil2root.domain.market.sources import Fetched, Heard
+
+log = structlog.get_logger()
 
 SLACK = timedelta(days=2)
 """How far behind the end of a question an answer may still overlap stored bars, by their closes."""
@@ -19,7 +23,10 @@ SLACK = timedelta(days=2)
 
 OVERLAP_BARS, OVERLAP_MOST = 8, timedelta(days=7)
 """Stored bars before a question that are asked for again, if they are not older: an answer that joins what is stored is
-known to be the same series, and a jump that was set aside is believed once the bars after it stay there."""
+known to be the same series, and a jump that was set aside is believed once the bars after it stay there. Where they are
+older, the newest of them are asked for by a question of their own: a split since then changed their factors."""
+JOINED_MIN = 2
+"""Stored bars told again that it takes to see that their factors are others now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +90,13 @@ class Gatherer:
         joins = before.filter(pl.col("opened_at") >= start - OVERLAP_MOST)["opened_at"].tail(OVERLAP_BARS)
         asked_from = joins[0] if len(joins) else start
         heard = await self._teller.heard(symbol, interval, start=asked_from, end=end)
+        answer = heard.answer
+        if len(joins) < JOINED_MIN <= before.height and answer.rows.height:
+            answer = await self._joined(answer, before.tail(OVERLAP_BARS), until=asked_from)
         overlapped = await self.shelf.stored(symbol, interval, start=start, until=end + SLACK)
         stored = pl.concat([before, overlapped]).unique("opened_at").sort("opened_at")
         known = Known(stored=stored, peers=heard.peers, has_volume=instrument.has_volume, currency=instrument.told_in)
-        cleaned = clean(heard.answer, self._calendars.sessions(instrument), known)
+        cleaned = clean(answer, self._calendars.sessions(instrument), known)
         taken = await self.shelf.take(cleaned)
         return Gathered(
             new=taken.new,
@@ -95,3 +105,22 @@ class Gatherer:
             set_aside=cleaned.quarantined.height,
             silent=heard.silent,
         )
+
+    async def _joined(self, answer: Fetched, older: pl.DataFrame, *, until: datetime) -> Fetched:
+        """Return the answer with what its source tells today of stored bars long before it; as it is without that."""
+        start, end = older["opened_at"][0], older["closed_at"][-1]
+        try:
+            again = (await self._teller.heard(answer.symbol, answer.interval, start=start, end=end)).answer
+        except AskedTooOften:
+            raise
+        except BarsUnavailable as problem:
+            log.warning(
+                "bars.unjoined", symbol=answer.symbol, interval=answer.interval, start=start, problem=str(problem)
+            )
+            return answer
+        if again.source != answer.source:
+            mixed = f"{again.source} told them, and {answer.source} what comes after"
+            log.warning("bars.unjoined", symbol=answer.symbol, interval=answer.interval, start=start, problem=mixed)
+            return answer
+        rows = pl.concat([again.rows.filter(pl.col("opened_at") < until), answer.rows])
+        return replace(answer, rows=rows, splits=tuple(sorted({*again.splits, *answer.splits})))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 import structlog
@@ -10,6 +10,7 @@ import structlog
 from evil2root.domain.core.instrument import AssetClass, Instrument
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.around.family import Around, Neighbours, Role
+from evil2root.domain.market.around.neighbours import STALE_DAYS
 from evil2root.domain.market.around.universe import standings
 from evil2root.domain.market.fundamentals import CompanyEvent, Fundamentals, FundamentalsUnavailable
 from evil2root.domain.market.sources import BarStore
@@ -48,6 +49,22 @@ class Surroundings:
             )
             for i in instruments
         }  # fmt: skip
+
+    def lacking(
+        self, instruments: Sequence[Instrument], around: Mapping[str, Around], *, last: Mapping[str, datetime]
+    ) -> tuple[str, ...]:
+        """Return neighbours that are set and of which nothing is stored, or nothing new enough for the last bars.
+
+        `last` is the close of the last bar by symbol. Who has these fetched has their features.
+        """
+        found = set()
+        for one in instruments:
+            for role in Role:
+                name, series = self._neighbours.of(role, sector=one.sector), around[one.symbol].series.get(role)
+                is_old = series is None or series["closed_at"][-1] < last[one.symbol] - timedelta(days=STALE_DAYS)
+                if name is not None and name != one.symbol and is_old:
+                    found.add(name)
+        return tuple(sorted(found))
 
     async def _events(self, instruments: Sequence[Instrument]) -> dict[str, tuple[CompanyEvent, ...]]:
         if self._fundamentals is None:

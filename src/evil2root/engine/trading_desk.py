@@ -21,6 +21,7 @@ from evil2root.engine.desk import FeedState, Phase, Recomputed, Status
 from evil2root.engine.drilled import DRILL
 from evil2root.engine.errands import HaltFile
 from evil2root.engine.leading import UNOPPOSED, Leader
+from evil2root.engine.listening import Hearing
 from evil2root.engine.live import Engine
 from evil2root.engine.reads import Reads
 from evil2root.engine.recomputing import PolicyBook, WindowStore, recomputed
@@ -68,6 +69,8 @@ class Facts:
     """The newest close that should have been told by now."""
     providers: Callable[[], tuple[Standing, ...]] = tuple
     """How those who are asked for bars are doing."""
+    streams: Callable[[], tuple[Hearing, ...]] = tuple
+    """What is heard of their streams."""
 
 
 class TradingDesk:
@@ -134,6 +137,7 @@ class TradingDesk:
                 source=facts.feed_source, origin=facts.feed_origin, last_bar_at=carry.closed_at,
                 finished=engine.finished, speed=facts.feed_speed, shown=facts.shown(carry.closed_at),
                 total=facts.feed_total, missing=tuple(facts.missing().items()), providers=facts.providers(), due=facts.due(),
+                streams=facts.streams(),
             ),
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.postgres import migrate
 from evil2root.adapters.postgres.embedded import attach_or_start
+from evil2root.logs import set_up_logs
 from evil2root.main.database import open_database
 from evil2root.main.failures import translated
 from evil2root.settings import Settings, describe, load
@@ -20,8 +21,9 @@ def effective_settings() -> list[tuple[str, str, str]]:
 
 @asynccontextmanager
 async def opened() -> AsyncIterator[tuple[Settings, AsyncEngine]]:
-    """Read the settings and open the database for a short command."""
+    """Read the settings and open the database for a short command; what is logged goes where no document is printed."""
     settings = load()
+    set_up_logs(style=settings.log.format, level=settings.log.level)
     async with open_database(settings) as database:
         yield settings, database
 

@@ -22,7 +22,7 @@ from evil2root.domain.market.sources import BarFeed
 from evil2root.engine.asking import Standing
 from evil2root.engine.event_clock import EventClock
 from evil2root.engine.gathering import Gatherer
-from evil2root.engine.listening import Listener
+from evil2root.engine.listening import Hearing, Listener
 from evil2root.engine.polling import Patience, PolledFeed
 from evil2root.engine.warming import warm_up
 from evil2root.main.failure import Failure
@@ -65,6 +65,7 @@ class Market:
     missing: Callable[[], Mapping[str, str]] = dict
     due: Callable[[], datetime | None] = lambda: None
     providers: Callable[[], tuple[Standing, ...]] = tuple
+    streams: Callable[[], tuple[Hearing, ...]] = tuple
     listen: Callable[[], Awaitable[None]] | None = None
     """Hears of bars before they are asked for, for as long as it is run; none without a stream."""
 
@@ -124,6 +125,7 @@ def present(settings: Settings, database: AsyncEngine, live: Live, calendars: Ca
         clock=EventClock(), present=clock, source=",".join(settings.market_data),
         origin=f"invented prices, seed {settings.simulated.seed}" if is_invented else "", simulated=is_invented,
         missing=lambda: feed.missing, due=feed.overdue_since, providers=lambda: live.sources.standing,
+        streams=tuple if listener is None else lambda: (listener.hearing,),
         listen=None if listener is None else listener.run,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from evil2root.adapters.market_data.files import read_history, write_parquet
+from evil2root.adapters.market_data.files import read_history
 from evil2root.adapters.postgres.bars import Added, PostgresBars
 from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.adapters.postgres.reads import PostgresReads
@@ -35,22 +35,6 @@ async def take_in(path: Path, *, symbol: str, step: str, replace: bool) -> Added
     history = read_history(path, symbol=name, interval=length, now=SystemClock().now())
     async with opened() as (_, database):
         return await PostgresBars(database).add(history, replace=replace)
-
-
-async def give_out(path: Path, *, symbol: str, step: str) -> int:
-    """Write a stored series to a Parquet file; how many bars it has."""
-    name, length = _named(symbol, step)
-    async with opened() as (_, database):
-        stored = await PostgresBars(database).stored(name, length)
-    if not stored.height:
-        text = f"There are no {length} bars of {name} to export: `evil2root data check` lists what is stored."
-        raise Failure(text)
-    try:
-        write_parquet(stored, path)
-    except OSError as problem:
-        text = f"{path} can't be written ({problem.strerror}): name a file in a folder you may write to."
-        raise Failure(text) from problem
-    return stored.height
 
 
 async def examine(symbols: Sequence[str], *, step: str | None) -> list[dict[str, Any]]:

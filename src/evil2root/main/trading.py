@@ -131,7 +131,7 @@ def wire(
         mode=settings.mode, broker=settings.broker, simulated=market.simulated, started_at=machine.now(),
         version=__version__, feed_source=market.source, feed_origin=market.origin, feed_speed=market.speed,
         feed_total=market.total, shown=market.shown or (lambda _: engine.shown), missing=market.missing, due=market.due,
-        providers=market.providers,
+        providers=market.providers, streams=market.streams,
     )  # fmt: skip
     desk = TradingDesk(
         engine=engine, reads=PostgresReads(database, account=account, calendars=calendars, hot=hot), windows=bars,

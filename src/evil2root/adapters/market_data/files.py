@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -73,10 +74,14 @@ def write_parquet(stored: pl.DataFrame, path: Path) -> None:
 
     Raises `BadTable` when the file can't be written.
     """
-    table = stored.rename({"opened_at": "time"}).drop("closed_at")
+    write_table(stored.rename({"opened_at": "time"}).drop("closed_at"), path)
+
+
+def write_table(table: pl.DataFrame, path: Path, *, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a Parquet file with words beside its columns, all or nothing. Raises `BadTable` when it can't be written."""
     half = path.with_name(f".{path.name}.part")
     try:
-        table.write_parquet(half)
+        table.write_parquet(half, metadata=None if metadata is None else dict(metadata))
         os.replace(half, path)  # noqa: PTH105 - says that it replaces
     except OSError as error:
         half.unlink(missing_ok=True)

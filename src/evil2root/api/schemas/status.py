@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from evil2root.api.values import Exact, Moment, Out
+from evil2root.domain.market.streams import Happening
 from evil2root.domain.risk.breaker import BreakerState
 from evil2root.engine.desk import FeedState, Phase, Status
 from evil2root.engine.drilled import DrillResult
@@ -39,6 +40,29 @@ class ProviderOut(Out):
     """Why its last question failed; empty when it did not."""
 
 
+class TickOut(Out):
+    """Something that happened to a symbol, as a stream told it."""
+
+    symbol: str
+    what: Happening
+    at: Moment
+    """By the exchange; of a bar its opening."""
+    price: float
+
+
+class StreamOut(Out):
+    """A stream of prices: it only says when to ask sooner, nothing it tells is traded on."""
+
+    name: str
+    is_listened_to: bool
+    says: str
+    """Why it is not, or why its last opening ended; empty while all is well."""
+    symbols: int
+    """Of how many symbols it told something since the start."""
+    last: TickOut | None
+    """The newest it told; null while it told nothing."""
+
+
 class FeedOut(Out):
     """Where the market data is."""
 
@@ -56,6 +80,8 @@ class FeedOut(Out):
     missing: list[MissingOut]
     providers: list[ProviderOut]
     """In the order they are asked; empty for a replay."""
+    streams: list[StreamOut]
+    """Empty where no source has one: then nothing is listened to."""
 
     @classmethod
     def of(cls, feed: FeedState, status: Status) -> Self:
@@ -66,6 +92,7 @@ class FeedOut(Out):
             speed=feed.speed, shown=feed.shown, total=feed.total, badge=feed.badge,
             missing=[MissingOut(symbol=symbol, why=why) for symbol, why in feed.missing],
             providers=[ProviderOut.model_validate(one) for one in feed.providers],
+            streams=[StreamOut.model_validate(one) for one in feed.streams],
         )  # fmt: skip
 
 

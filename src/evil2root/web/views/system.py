@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from evil2root.domain.risk.breaker import BreakerState
 from evil2root.engine.asking import Standing
-from evil2root.engine.desk import Desk, Phase, Status
+from evil2root.engine.desk import Desk, FeedState, Phase, Status
 from evil2root.engine.hot import CacheState
+from evil2root.engine.listening import Hearing
 from evil2root.engine.reads import AuditLine, DatabaseHealth
 from evil2root.web import format as f
 from evil2root.web.views.common import Badge, Place, place_of
@@ -107,6 +108,7 @@ async def services(desk: Desk) -> tuple[Service, ...]:
         _cache(desk.reads.cache()),
         _engine(status),
         *(_provider(one, place) for one in status.feed.providers),
+        *_streams(status.feed, place),
         Service(name="Strategy", state="ok", headline=status.strategy,
                 detail=f"{desk.policy.interval} bars, {f.count(len(desk.policy.instruments), 'symbol')}"),
     )  # fmt: skip
@@ -143,6 +145,32 @@ def _provider(one: Standing, place: Place) -> Service:
     if one.answered_at is None:
         return Service(name=name, state="ok", headline="not asked yet", detail=budget)
     return Service(name=name, state="ok", headline=f"answered {place.stamp(one.answered_at).text}", detail=budget)
+
+
+def _streams(feed: FeedState, place: Place) -> tuple[Service, ...]:
+    """Tell of the streams of prices, or that none is listened to. None of them is needed: bars are asked for anyway."""
+    if feed.is_replay:
+        return ()
+    if not feed.streams:
+        return (Service(name="Stream", state="ok", headline="not listened to", detail="no source named has one"),)
+    return tuple(_stream(one, place) for one in feed.streams)
+
+
+def _stream(one: Hearing, place: Place) -> Service:
+    name, last = f"Stream {one.name}", one.last
+    if last is None:
+        told = "nothing told yet"
+    else:
+        told = f"{last.symbol} {last.what} at {f.price(last.price)}, {place.stamp(last.at).text}"
+    if not one.is_listened_to:
+        detail = f"{one.says}; last {told}" if last is not None else one.says
+        return Service(name=name, state="ok", headline="not listened to", detail=detail)
+    if one.says:
+        return Service(name=name, state="warn", headline="lost, opened again", detail=f"{one.says}; last {told}")
+    return Service(
+        name=name, state="ok", headline="nothing told yet" if last is None else place.stamp(last.at).text,
+        detail="listened to" if last is None else f"{told.rpartition(',')[0]}, {f.count(one.symbols, 'symbol')} told of",
+    )  # fmt: skip
 
 
 def _validation(desk: Desk) -> Service:
