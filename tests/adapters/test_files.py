@@ -98,6 +98,8 @@ class TestRefusals:
             (HEADER + '2024-07-02,"11,5",13,10,12,9\n', "x.csv, line 2: open '11,5' is not a finite number"),
             (HEADER + "2024-07-02,11,10,9,12,9\n", "x.csv, line 2: high 10.0 is below the row's open; the high must be at least"),
             (HEADER + "2024-07-02,11,13,10,12,-9\n", "x.csv, line 2: volume -9.0 is no volume"),
+            (HEADER + "0000-01-01,11,13,10,12,9\n", "x.csv, line 2: time '0000-01-01' lies before 1800"),
+            (HEADER + "1799-12-31T23:59:59Z,11,13,10,12,9\n", "x.csv, line 2: time '1799-12-31T23:59:59Z' lies before 1800"),
             (HEADER + DAY_1 + DAY_1, "x.csv, line 3: opened_at 2024-07-01T13:30:00+00:00 is the same as the row before"),
             (HEADER + DAY_2 + DAY_1, "x.csv, line 3: opened_at 2024-07-01T13:30:00+00:00 is earlier than the row before"),
             (HEADER + DAY_1 + "\n" + DAY_2, "x.csv, line 3: open is empty"),

@@ -22,6 +22,9 @@ OPTIONAL = ("adj_close", "factor")
 SHOWN_MAX = 60
 """Characters of a refused value that are repeated."""
 
+EARLIEST = datetime(1800, 1, 1, tzinfo=UTC)
+"""Bars may open from here on: the oldest daily prices anybody keeps are of the nineteenth century."""
+
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _TIME = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?"
 _ZONE = r"([Zz]|[+-]\d{2}:\d{2})$"
@@ -63,7 +66,7 @@ def history_from(  # noqa: PLR0913 - the table, whose it is, when it is read, an
         raise BadTable(msg)
     numbers = {name: _numbers(table[name], place) for name in (*NEEDED[1:], *OPTIONAL) if name in table.columns}
     opened = _opened(table["time"], instrument, interval, place)
-    _refuse_future(opened, table["time"], now + interval.length, place)
+    _refuse_other_times(opened, table["time"], now + interval.length, place)
     closed = closes(opened, instrument, interval)
     said = "time {} is after the close of that day's session, write daily bars as plain dates like 2024-03-01."
     place.refuse_first(closed <= opened, table["time"], said)
@@ -139,7 +142,8 @@ class _Place:
         if wrong.any():
             row = wrong.arg_max()
             assert row is not None, "one is wrong"
-            raise BadTable(self.say(row, problem.format(repr(str(values[row])[:SHOWN_MAX]))))
+            said = values.slice(row, 1).cast(pl.String)[0]  # text at once: a year 0 is no Python date
+            raise BadTable(self.say(row, problem.format(repr(str(said)[:SHOWN_MAX]))))
 
 
 def _numbers(values: pl.Series, place: _Place) -> pl.Series:
@@ -211,7 +215,9 @@ def _sessions(days: pl.Series, instrument: Instrument, interval: Interval, place
     return session_bounds(days, instrument.session)[0]
 
 
-def _refuse_future(opened: pl.Series, texts: pl.Series, latest: datetime, place: _Place) -> None:
+def _refuse_other_times(opened: pl.Series, texts: pl.Series, latest: datetime, place: _Place) -> None:
+    said = f"time {{}} lies before {EARLIEST.year}: no market's prices reach further back."
+    place.refuse_first(opened < EARLIEST, texts, said)
     limit = latest.astimezone(UTC)
     said = f"time {{}} lies in the future: bars may open until {limit.isoformat(timespec='seconds')} at the latest."
     place.refuse_first(opened > limit, texts, said)
