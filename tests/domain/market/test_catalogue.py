@@ -82,7 +82,7 @@ class TestTheRegistry:
 
     def test_leaves_what_decisions_are_made_from_alone(self) -> None:
         assert TALIB_REGISTRY.all[: len(INDICATORS)] == INDICATORS
-        assert FEATURES_HASH == "10448c150fde988d"
+        assert FEATURES_HASH == "f29e8c7129e45f4c"
 
 
 class TestCandles:
