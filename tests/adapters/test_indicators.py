@@ -16,14 +16,17 @@ from evil2root.domain.market.indicators import Unit
 from tests.domain.market.laws import columns_that_see_the_future
 from tests.domain.market.reference import REFERENCES, Reference
 from tests.domain.market.reference_core import CORE
+from tests.domain.market.reference_cycles import CYCLES
 from tests.domain.market.reference_more import MORE
+from tests.domain.market.reference_patterns import CANDLES
+from tests.domain.market.reference_runs import RUNS
 from tests.domain.market.series import a_series
 
 COLUMNS = tuple(column for indicator in BY_PANDAS_TA for column in indicator.columns)
 computed = partial(features, indicators=BY_PANDAS_TA)
 
 
-EVERY: Mapping[str, Reference] = {**REFERENCES, **CORE, **MORE}
+EVERY: Mapping[str, Reference] = {**REFERENCES, **CORE, **MORE, **CYCLES, **RUNS}
 
 UNSTABLE = {
     ("volatility_rank", "halts"): "Whether two spreads are equally calm hangs on their last bits.",
@@ -31,20 +34,17 @@ UNSTABLE = {
     ("stochrsi", "ticks"): "As in a halt, whenever the close repeats itself often enough.",
     ("cti", "halts"): "The library's sums of squares cancel where all closes but one are equal: 2e-8 are left.",
     ("smi", "halts"): "Without a range a momentum is 0 / 0: TA-Lib's signal goes on with 0, its definition has none.",
+    ("hilo", "halts"): "Whether a close is above a mean of as many closes of one price hangs on its last bits.",
+    **dict.fromkeys(
+        [(name, kind) for name in ("mama", "ht_dcphase", "ht_sine", "ht_trendmode") for kind in ("halts", "ticks")]
+        + [("mama", "constant")],
+        "The phase of a wave that is not there is the quotient of two roundings.",
+    ),
 }
 """Where a library's value hangs on a convention or on rounding, not on a definition."""
 
-WITHOUT = {
-    **dict.fromkeys(
-        ("mama", "ht_trendline", "ht_dcperiod", "ht_dcphase", "ht_sine", "ht_trendmode"),
-        "Ehlers' Hilbert transform as published leaves the first bars open; TA-Lib skips 32 or 63 by its own filling.",
-    ),
-    **dict.fromkeys(
-        ("ssf", "vidya", "hilo", "fisher", "lrsi", "qqe", "stc", "aberration", "kvo", "ebsw", "jma"),
-        "Recursions that authors and libraries start differently; nobody has written one of ours yet.",
-    ),
-}
-"""Families without a reference, and why; candles are TA-Lib's own readings of pictures, told by no formula."""
+WITHOUT: Mapping[str, str] = {}
+"""Columns that no reference holds, and why."""
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +78,10 @@ def test_every_indicator_equals_its_definition(name: str, kind: str, series: dic
         assert (np.abs(values[both] - reference[both]) <= 1e-9 * scale).all(), column.name
 
 
-def test_whatever_has_no_reference_says_why() -> None:
-    held = {REGISTRY.named(name)[0] for name in EVERY}
+def test_a_column_without_a_reference_says_why() -> None:
+    held = {column.name for name in (*EVERY, *CANDLES) for one in REGISTRY.named(name) for column in one.columns}
 
-    without = {one.name for one in REGISTRY.all if one not in held and not one.name.startswith("cdl")}
+    without = {column.name for one in REGISTRY.all for column in one.columns} - held
 
     assert without == set(WITHOUT)
 

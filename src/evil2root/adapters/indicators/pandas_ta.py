@@ -1,7 +1,9 @@
 """What TA-Lib lacks, by pandas-ta-classic, in the same registry.
 
-The library is imported when the first of these is computed, never at start: no decision uses any of them. Left out are those that look ahead by their making (a chikou span, a centred mean), those without a
-unit of ours, those that TA-Lib has, and ALMA, whose weights 0.8.32 turns around: the oldest bars weigh most.
+The library is imported when the first of these is computed, never at start: no decision uses any of them. Left out
+are those that look ahead by their making (a chikou span, a centred mean), those without a unit of ours, those that
+TA-Lib has, ALMA, whose weights 0.8.32 turns around (the oldest bars weigh most), and STC and EBSW, which
+`catalogue/cycles.py` has by their definitions.
 """
 
 from collections.abc import Callable
@@ -101,7 +103,6 @@ BY_PANDAS_TA: tuple[Indicator, ...] = (
     _entry("pgo", "high low close", {"pretty_good_14": (0, _POINTS)}, warm_up=27, length=14),
     _entry("qqe", "close", {"qqe": (0, _POINTS), "qqe_rsi": (1, _PERCENT)}, warm_up=71, length=14, smooth=5, factor=4.236),
     _entry("rvgi", "open high low close", {"rvgi_14": (1, _RATIO), "rvgi_signal_14": (2, _RATIO)}, warm_up=19, length=14, swma_length=4),
-    _entry("stc", "close", {"schaff_10": (0, _PERCENT)}, warm_up=52, tclength=10, fast=12, slow=26, factor=0.5),
     _entry("bias", "close", {"bias_26": (0, _RATIO)}, warm_up=25, length=26),
     _entry("cfo", "close", {"forecast_oscillator_9": (0, _POINTS)}, warm_up=8, length=9),
     _entry("cg", "close", {"centre_of_gravity_10": (0, _POINTS)}, warm_up=9, length=10),
@@ -117,7 +118,6 @@ BY_PANDAS_TA: tuple[Indicator, ...] = (
     _entry("zscore", "close", {"zscore_30": (0, _RATIO)}, warm_up=29, length=30, std=1.0),
     _entry("ichimoku", "high low close", {"ichimoku_span_a": (0, _POSITIVE), "ichimoku_span_b": (1, _POSITIVE), "ichimoku_tenkan": (2, _POSITIVE), "ichimoku_kijun": (3, _POSITIVE)}, warm_up=77, tenkan=9, kijun=26, senkou=52, include_chikou=False, as_dataframe=True),
     _entry("ttm_trend", "high low close", {"ttm_trend_6": (0, (Unit.RATIO, -1.0, 1.0))}, warm_up=5, length=6),
-    _entry("ebsw", "close", {"even_better_sine": (0, (Unit.RATIO, -1.0, 1.0))}, warm_up=40, length=40, bars=10),
     _entry("jma", "close", {"jma_7": (0, _PRICE)}, warm_up=6, length=7, phase=0.0),
     _entry("stderr", "close", {"stderr_14": (0, _POSITIVE)}, warm_up=13, length=14),
 )  # fmt: skip

@@ -9,7 +9,7 @@ import polars as pl
 
 from evil2root.domain.market.indicators import INDICATORS, Column, Floats, Indicator, Unit
 
-FEATURES_VERSION = "1"
+FEATURES_VERSION = "2"
 """Raised by hand when a formula changes without changing its name or parameters."""
 
 COLUMNS: tuple[Column, ...] = tuple(column for indicator in INDICATORS for column in indicator.columns)
@@ -50,9 +50,9 @@ def features(bars: pl.DataFrame, *, indicators: Sequence[Indicator] = INDICATORS
     -----
     Null while a feature warms up and where it is undefined (no movement, no volume, overflow); never NaN or infinite.
     Causal: a row depends on it and the rows above. Same bars, same bits.
-    Prices are divided by a power of two, so that the first close is about 1, and results multiplied back. That loses
-    no bit, and frees tiny prices from TA-Lib's habit of calling anything below 1e-14 zero. What has no such habit
-    (`is_plain`) is spared both where no bit depends on it.
+    An indicator that is not `is_plain` reads prices divided by a power of two, so that the first close is about 1, and
+    its results are multiplied back. That loses no bit, and frees tiny prices from TA-Lib's habit of calling anything
+    below 1e-14 zero. All do so where the prices' squares could leave Float64.
     """
     names = [column.name for indicator in indicators for column in indicator.columns]
     arrays = feature_arrays(bars, indicators=indicators)
@@ -74,9 +74,12 @@ def feature_arrays(bars: pl.DataFrame, *, indicators: Sequence[Indicator] = INDI
     names = {"high", "low"}.union(*(indicator.inputs for indicator in indicators))
     given = {name: bars[name].to_numpy() for name in names}
     with np.errstate(all="ignore"):  # overflow and division by nothing end as NaN
-        scaled = {name: values if name == "volume" else values * down for name, values in given.items()}
-        is_near = bool(np.maximum.reduce(scaled["high"]) < NEAR and np.minimum.reduce(scaled["low"]) > 1.0 / NEAR)
+        highest, lowest = np.maximum.reduce(given["high"]) * down, np.minimum.reduce(given["low"]) * down
+        is_near = bool(highest < NEAR and lowest > 1.0 / NEAR)
         is_moderate = is_near and abs(exponent) <= _MODERATE
+        scaled = given
+        if not (is_moderate and all(indicator.is_plain for indicator in indicators)):
+            scaled = {name: values if name == "volume" else values * down for name, values in given.items()}
         for indicator in indicators:
             is_plain, is_safe = is_moderate and indicator.is_plain, is_near and indicator.is_tame
             made = indicator.series(given if is_plain else scaled)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evil2root.domain.market.lean_talib import bare, talib
-from evil2root.domain.market.trailing import added_up, aligned, lagged, nan_where, shifted, trailing_mean
+from evil2root.domain.market.trailing import nan_where, shifted, trailing_mean, trailing_sum
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,12 +23,12 @@ FLAT_FRAC = 1e-9
 _adx = bare(talib.ADX)
 _atr = bare(talib.ATR)
 _bbands = bare(talib.BBANDS)
+_cumsum = bare(talib.CUMSUM)
 _ema = bare(talib.EMA)
 _macd = bare(talib.MACD)
 _max = bare(talib.MAX)
 _min = bare(talib.MIN)
 _minus_di = bare(talib.MINUS_DI)
-_obv = bare(talib.OBV)
 _plus_di = bare(talib.PLUS_DI)
 _rsi = bare(talib.RSI)
 _sma = bare(talib.SMA)
@@ -78,8 +78,8 @@ class Indicator:
     """Arithmetic alone keeps every value finite and within its column's range while prices lie within a thousand times
     of one another: nothing has to be looked for."""
     is_plain: bool = False
-    """Prices that are a power of two times others give values that are as many times the others', to the last bit, as
-    nothing in it is held against a fixed number: it may read prices as they are."""
+    """Prices that are a power of two times others give values that are as many times the others', to the last bit, while
+    their squares are numbers and nothing is held against a fixed one: it may read prices as they are."""
     _given: dict[str, int | float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -176,16 +176,22 @@ def stochastic(high: Floats, low: Floats, close: Floats, *, length: int, smoothi
     span = _max(high, length)
     span -= lowest
     raw = close - lowest
-    raw *= 100.0
     raw /= nan_where(span <= FLAT_FRAC * close, span)
+    raw *= 100.0  # last, so that rounding can't carry it over 100
     slow_k = trailing_mean(raw, length=smoothing)
-    slow_d = trailing_mean(slow_k, length=smoothing)
-    return _at_most_100(slow_k), _at_most_100(slow_d)
+    return slow_k, trailing_mean(slow_k, length=smoothing)
 
 
 def obv(close: Floats, volume: Floats) -> Floats:
-    """On-Balance Volume. Its level is that of the first bar's volume and means nothing; its changes do."""
-    return _obv(close, volume)
+    """On-Balance Volume. Its level is that of the first bar's volume and means nothing; its changes do.
+
+    TA-Lib's, to the last bit: it adds in the same order, and takes twice the time to guess which way the next bar goes.
+    """
+    made = np.empty_like(volume)
+    made[:1] = volume[:1]
+    np.sign(close[1:] - close[:-1], out=made[1:])
+    made[1:] *= volume[1:]
+    return _cumsum(made)
 
 
 def donchian(high: Floats, low: Floats, *, length: int) -> tuple[Floats, Floats]:
@@ -205,25 +211,29 @@ def simple_return(close: Floats, *, length: int) -> Floats:
 def realised_volatility(close: Floats, *, length: int) -> Floats:
     """Sample standard deviation of the last `length` one-bar returns, per bar, not annualised.
 
-    Added from newest to oldest, anew at each row, as `trailing_mean`.
+    From the sums of returns and of their squares, see `trailing_sum`. Where all returns are alike rounding leaves up
+    to 1e-8 of them.
     """
-    made = np.empty_like(close)
-    made[:length] = np.nan
-    if close.size <= length:
-        return made
-    change = lagged(simple_return(close, length=1)[1:], length=length)
-    squares = aligned(length, change.shape[1])
-    mean = added_up(change) / length
-    np.subtract(change, mean, out=squares)
-    np.multiply(squares, squares, out=squares)
-    np.sqrt(added_up(squares) / (length - 1), out=made[length:])
+    made = np.full(close.size, np.nan)
+    change = close[1:] / close[:-1]
+    change -= 1.0
+    total = trailing_sum(change, length=length)
+    spread = trailing_sum(change * change, length=length)
+    total *= total
+    total /= length
+    spread -= total
+    np.maximum(spread, 0.0, out=spread)
+    spread /= length - 1
+    np.sqrt(spread, out=made[length:])
     return made
 
 
 def volume_ratio(volume: Floats, *, length: int) -> Floats:
     """Volume over the mean of the `length` bars before this one. NaN when those traded nothing."""
-    usual = shifted(trailing_mean(volume, length=length), by=1)
-    return volume / nan_where(usual <= 0.0, usual)
+    made = np.full(volume.size, np.nan)
+    usual = trailing_sum(volume[:-1], length=length) / length
+    np.divide(volume[length:], nan_where(usual <= 0.0, usual), out=made[length:])
+    return made
 
 
 def _at_most_100(values: Floats) -> Floats:
@@ -269,6 +279,7 @@ INDICATORS: tuple[Indicator, ...] = (
         name="rsi",
         compute=rsi,
         is_tame=True,
+        is_plain=True,
         inputs=("close",),
         params=(("length", 14),),
         columns=(Column(name="rsi_14", unit=Unit.POINTS, warm_up=14, settled=290, low=0.0, high=100.0),),
@@ -290,6 +301,7 @@ INDICATORS: tuple[Indicator, ...] = (
         name="bollinger",
         compute=bollinger,
         is_tame=True,
+        is_plain=True,
         inputs=("close",),
         params=(("length", 20), ("deviations", 2.0)),
         columns=(
@@ -313,6 +325,7 @@ INDICATORS: tuple[Indicator, ...] = (
         name="adx",
         compute=adx,
         is_tame=True,
+        is_plain=True,
         inputs=("high", "low", "close"),
         params=(("length", 14),),
         columns=(Column(name="adx_14", unit=Unit.POINTS, warm_up=27, settled=300, low=0.0, high=100.0),),
@@ -321,6 +334,7 @@ INDICATORS: tuple[Indicator, ...] = (
         name="directional",
         compute=directional,
         is_tame=True,
+        is_plain=True,
         inputs=("high", "low", "close"),
         params=(("length", 14),),
         columns=(
@@ -345,6 +359,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator(
         name="obv",
         compute=obv,
+        is_plain=True,
         inputs=("close", "volume"),
         columns=(Column(name="obv", unit=Unit.VOLUME, warm_up=0),),
     ),
@@ -373,6 +388,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator(
         name="volume_ratio",
         compute=volume_ratio,
+        is_plain=True,
         inputs=("volume",),
         params=(("length", 20),),
         columns=(Column(name="volume_ratio_20", unit=Unit.RATIO, warm_up=20, settled=21, low=0.0),),

@@ -5,55 +5,34 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-_LINE = 8
-"""Floats in a cache line."""
 
-_FEW = 5
-"""So many rows are added sooner one by one than as a table."""
+def trailing_sum(values: Floats, *, length: int) -> Floats:
+    """Sum of the last `length` values, for each bar that has them: `length - 1` fewer than `values`, a new array.
+
+    Added anew at each row, in one order: neighbours in pairs, pairs of pairs, and so on; what is left over before a
+    doubling is added to the sum, newest first. So 20 values are the newest 4 plus the 16 before, in 5 additions of
+    arrays. One absurd value leaves no trace once it is `length` rows back, and the bits of a row do not depend on
+    where the array starts.
+    """
+    if values.size < length:
+        return np.empty(0)
+    total: Floats | None = None
+    blocks, width = values, 1  # blocks[k] is the sum of `width` values from k on
+    while 2 * width <= length:
+        if length & width:
+            total = blocks if total is None else total[width:] + blocks[: total.size - width]
+        blocks, width = blocks[width:] + blocks[:-width], 2 * width
+    if total is not None:
+        return total[width:] + blocks[: total.size - width]
+    return blocks if width > 1 else values.copy()
 
 
 def trailing_mean(values: Floats, *, length: int) -> Floats:
-    """Mean of the last `length` values, added from newest to oldest, anew at each row. Warm-up: `length - 1` rows.
-
-    Slower than a running sum, but one absurd value leaves no trace once it is `length` rows back, and the bits
-    of a row do not depend on where the array starts.
-    """
+    """Mean of the last `length` values, by `trailing_sum`. Warm-up: `length - 1` rows."""
     made = np.empty_like(values)
     made[: length - 1] = np.nan
-    if values.size < length:
-        return made
-    total = made[length - 1 :]
-    if 1 < length <= _FEW:
-        rows = total.size
-        np.add(values[length - 1 :], values[length - 2 : -1], out=total)
-        for start in range(length - 3, -1, -1):
-            total += values[start : start + rows]
-        total /= length
-    else:
-        np.divide(added_up(lagged(values, length=length)), length, out=total)
+    np.divide(trailing_sum(values, length=length), length, out=made[length - 1 :])
     return made
-
-
-def lagged(values: Floats, *, length: int) -> Floats:
-    """Row k holds the values k bars earlier, one column a bar that has them all: a view, of at least `length` values."""
-    values = np.ascontiguousarray(values)
-    step = values.itemsize
-    shape, newest = (length, values.size - length + 1), (length - 1) * step
-    return np.ndarray(shape, np.float64, values, newest, (-step, step))
-
-
-def added_up(rows: Floats) -> Floats:
-    """Each column's sum, first row first: NumPy adds a table row by row, but a single column in an order of its own."""
-    total: Floats = np.add.reduce(rows, axis=0) if rows.shape[1] > 1 else np.add.accumulate(rows, axis=0)[-1]
-    return total
-
-
-def aligned(rows: int, columns: int) -> Floats:
-    """An empty table whose rows each start on a cache line: what writes them takes half the time."""
-    width = -(-columns // _LINE) * _LINE
-    room = np.empty(rows * width + _LINE)
-    start = -(room.__array_interface__["data"][0] // room.itemsize) % _LINE
-    return room[start : start + rows * width].reshape(rows, width)[:, :columns]
 
 
 def nan_where(flags: npt.NDArray[np.bool_], values: Floats) -> Floats:

@@ -5,6 +5,7 @@ from hashlib import sha256
 from types import MappingProxyType
 
 from evil2root.domain.market.catalogue.candles import CANDLES
+from evil2root.domain.market.catalogue.cycles import CYCLES
 from evil2root.domain.market.catalogue.flow import FLOW
 from evil2root.domain.market.catalogue.measures import MEASURES
 from evil2root.domain.market.catalogue.momentum import MOMENTUM
@@ -13,7 +14,17 @@ from evil2root.domain.market.catalogue.states import STATES
 from evil2root.domain.market.catalogue.statistic import STATISTIC
 from evil2root.domain.market.indicators import INDICATORS, Indicator
 
-BY_TALIB: tuple[Indicator, ...] = (*INDICATORS, *OVERLAP, *MOMENTUM, *FLOW, *STATISTIC, *MEASURES, *STATES, *CANDLES)
+BY_TALIB: tuple[Indicator, ...] = (
+    *INDICATORS,
+    *OVERLAP,
+    *MOMENTUM,
+    *FLOW,
+    *STATISTIC,
+    *MEASURES,
+    *STATES,
+    *CYCLES,
+    *CANDLES,
+)
 
 
 CATALOGUE_HASH = sha256("\n".join(indicator.formula for indicator in BY_TALIB).encode()).hexdigest()[:16]

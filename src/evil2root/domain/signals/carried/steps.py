@@ -63,6 +63,17 @@ def _total(values: Sequence[float]) -> float:
     return reduce(add, values)
 
 
+def _trailing_sum(newest_first: Sequence[float]) -> float:
+    """The sum that `trailing_sum` gives a row, to the last bit: neighbours in pairs, pairs of pairs, odd ones first."""
+    total, blocks = None, list(newest_first)
+    while blocks:
+        if len(blocks) % 2:
+            odd = blocks.pop(0)
+            total = odd if total is None else total + odd
+        blocks = [blocks[place] + blocks[place + 1] for place in range(0, len(blocks), 2)]
+    return 0.0 if total is None else total
+
+
 def _plain(name: str, *keys: str) -> Callable[..., Step]:
     """A TA-Lib function whose values are taken as they are; `keys` are TA-Lib's names of our parameters, in order."""
 
@@ -126,9 +137,9 @@ def _stochastic(past: Past, _: tuple[str, ...], *, length: int, smoothing: int) 
     def step(tail: Tail) -> tuple[float, ...]:
         close, lowest = tail["close"][-1], min(_last(tail["low"], length))
         span = max(_last(tail["high"], length)) - lowest
-        raws.appendleft(nan if span <= FLAT_FRAC * close else 100.0 * (close - lowest) / span)
-        slow.appendleft(_total(raws) / smoothing if len(raws) == smoothing else nan)
-        return slow[0], _total(slow) / smoothing if len(slow) == smoothing else nan
+        raws.appendleft(nan if span <= FLAT_FRAC * close else (close - lowest) / span * 100.0)
+        slow.appendleft(_trailing_sum(raws) / smoothing if len(raws) == smoothing else nan)
+        return slow[0], _trailing_sum(slow) / smoothing if len(slow) == smoothing else nan
 
     for rows in range(2 * smoothing - 1, 0, -1):  # so many bars ago its memory begins
         end = past["close"].size - rows + 1
@@ -151,8 +162,8 @@ def _realised_volatility(_: Past, __: tuple[str, ...], *, length: int) -> Step:
     def step(tail: Tail) -> tuple[float, ...]:
         closes = _last(tail["close"], length + 1)
         changes = [now / before - 1.0 for now, before in pairwise(closes)]
-        mean = _total(changes) / length
-        return (sqrt(_total([(change - mean) * (change - mean) for change in changes]) / (length - 1)),)
+        total, squares = _trailing_sum(changes), _trailing_sum([change * change for change in changes])
+        return (sqrt(max(squares - total * total / length, 0.0) / (length - 1)),)
 
     return step
 
@@ -161,7 +172,7 @@ def _mean_range(_: Past, __: tuple[str, ...], *, length: int) -> Step:
     def step(tail: Tail) -> tuple[float, ...]:
         high, low, close = (_last(tail[name], length + 1) for name in ("high", "low", "close"))
         spans = [max(high[place], close[place + 1]) - min(low[place], close[place + 1]) for place in range(length)]
-        return (_total(spans) / length,)
+        return (_trailing_sum(spans) / length,)
 
     return step
 
@@ -169,7 +180,7 @@ def _mean_range(_: Past, __: tuple[str, ...], *, length: int) -> Step:
 def _volume_ratio(_: Past, __: tuple[str, ...], *, length: int) -> Step:
     def step(tail: Tail) -> tuple[float, ...]:
         now, *before = _last(tail["volume"], length + 1)
-        usual = _total(before) / length
+        usual = _trailing_sum(before) / length
         return (now / usual if usual > 0.0 else nan,)
 
     return step
