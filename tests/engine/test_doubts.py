@@ -65,6 +65,6 @@ async def test_a_not_found_of_an_earlier_start_counts_when_every_start_is_short(
     again = an_engine_outside(rules(), frames, books, venue, start=start_of(frames), quarantine_s=60.0)
     await until(again, lambda: books.orders[lost.client_order_id].state is OrderState.NOT_PLACED)
 
-    assert venue.not_founds == asked + 1
+    assert asked < venue.not_founds <= asked + 2, "the first answer is enough; a busy machine asks once more meanwhile"
     assert books.orders[lost.client_order_id].not_found_at is None
     assert venue.submits.count(lost.client_order_id) == 1

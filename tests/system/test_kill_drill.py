@@ -40,7 +40,10 @@ async def test_no_kill_loses_or_doubles_an_order(bot: Bot) -> None:
         bot.kill()
         restarts.append(bot.start())
         note_restarts(restarts)
-    await asyncio.sleep(1)
+    for _ in range(30):
+        await asyncio.sleep(1)
+        if len((await _books(bot.data_dir))["fills"]) > KILLS:
+            break
     assert bot.stop() == 0
     verified = bot.command("ledger", "verify")
     books = await _books(bot.data_dir)
