@@ -74,7 +74,10 @@ def new_bars() -> tuple[float, float, list[float]]:
     """
     frames = {f"S{seed}": a_symbol(seed, BARS + NEW_BARS) for seed in range(SYMBOLS)}
     bars = [bars_of(frame.tail(NEW_BARS), symbol=symbol, interval=Interval.D1) for symbol, frame in frames.items()]
-    series, carrier = Series(Stored(frames), symbols=frames, interval=Interval.D1), Carrier(Fusion())
+    series, carrier = (
+        Series(Stored(frames), symbols=frames, compared=list(frames), interval=Interval.D1),
+        Carrier(Fusion()),
+    )
     start = time.process_time()
     asyncio.run(series.load(frames["S0"]["closed_at"][BARS - 1], None, forget=carrier.forget))
     loaded = time.process_time() - start

@@ -1,5 +1,6 @@
 """Bars in files: what is taken in, and the one sentence for what is not."""
 
+import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evil2root.adapters.market_data import files
-from evil2root.adapters.market_data.files import read_folder, read_history, write_parquet
+from evil2root.adapters.market_data.files import read_folder, read_history, write_parquet, write_table
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import BarsUnavailable
 from evil2root.domain.market.history import History
@@ -233,3 +234,12 @@ class TestFolder:
 
         with pytest.raises(BadTable, match="two files of AAPL 1d"):
             read_folder(tmp_path, wanted=Interval.D1, now=NOW)
+
+
+def test_a_file_that_is_none_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(BadTable, match="is no ordinary file"):
+        write_table(pl.DataFrame({"a": [1]}), tmp_path / "pipe")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]

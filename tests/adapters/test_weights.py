@@ -12,6 +12,7 @@ from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.kernel.profiles import make_policy
 from evil2root.domain.signals.panel import DEFAULT_WEIGHTS
+from evil2root.engine.leading import Unopposed
 
 pytestmark = pytest.mark.postgres
 
@@ -49,3 +50,12 @@ async def test_a_policy_with_changed_weights_is_put_together_again(engine: Async
     await PostgresWeights(engine, account="paper", set_options=options).keep_policy(policy, changed)
 
     assert await PostgresPolicies(engine).find(policy.digest) == policy
+
+
+async def test_only_who_leads_writes_a_change_down(engine: AsyncEngine) -> None:
+    store = PostgresWeights(engine, account="paper", set_options={}, leader=Unopposed(leads=False))
+
+    with pytest.raises(ConnectionError, match="lost for now"):
+        await store.keep(WEIGHTS, at=AT, actor="ann", origin="t", before="", after="")
+
+    assert await store.newest() is None

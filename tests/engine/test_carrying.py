@@ -13,6 +13,8 @@ from evil2root.domain.decision.strategies.sma_cross import SmaCross
 from evil2root.domain.decision.strategies.strategy import Strategy
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.signals.carried.carry import Carried
+from evil2root.domain.signals.fusion import Weights
+from evil2root.domain.signals.panel import DEFAULT_WEIGHTS, SOURCES
 from evil2root.engine.carrying import Carrier, Newest
 from evil2root.engine.observe import bars_of, evidence_at
 from tests.fakes.market import market
@@ -110,3 +112,19 @@ def test_forgets_a_series_that_was_rewritten_further_back(frames: dict[str, pl.D
 
     assert carrier.evidence(told) == long_way(strategy, told)
     assert carrier.evidence(told) != long_way(strategy, [newest(frame.head(401), "AAPL")])
+
+
+def test_other_weights_leave_what_is_carried_other_sources_do_not(frames: dict[str, pl.DataFrame]) -> None:
+    frame, Counting.begins = frames["AAPL"], 0
+    carrier = Carrier(Counting(), window_bars=WINDOW)
+    other = Counting(weights=Weights.of({n: 1.0 / 7 for n, _ in DEFAULT_WEIGHTS.by_source}))
+    carrier.evidence([newest(frame.head(400), "AAPL")])
+
+    carrier.decide_by(other)
+
+    told = [newest(frame.head(401), "AAPL")]
+    assert carrier.evidence(told) == long_way(other, told)
+    assert Counting.begins == 1
+    carrier.decide_by(Counting(sources=SOURCES[:3]))
+    carrier.evidence([newest(frame.head(402), "AAPL")])
+    assert Counting.begins == 2

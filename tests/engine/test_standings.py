@@ -10,8 +10,10 @@ from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision
 from evil2root.domain.signals.inputs import RANK
+from evil2root.domain.signals.standing import with_standings
 from evil2root.engine.recomputing import recomputed
 from evil2root.engine.replay import backtest
+from evil2root.engine.series import Series
 from tests.engine.test_live_engine import CASH_IN, LateFeed, policy, until_told_all
 from tests.fakes.market import market
 from tests.fakes.trading import Books, an_engine
@@ -61,6 +63,42 @@ async def test_a_bar_that_came_late_moves_the_places_of_all() -> None:
     after = {(d.symbol, d.bar.closed_at): d.features for d in books.decisions.values() if d.bar.closed_at > moment}
     assert len(after) > 150
     assert after == {key: run(420)[key].features for key in after}
+
+
+@dataclass
+class Growing:
+    """A store of bars; some are missing at first."""
+
+    frames: dict[str, pl.DataFrame]
+
+    async def series(self, symbol: str, interval: Interval, *, until: datetime | None) -> pl.DataFrame:  # noqa: ARG002
+        return self.frames[symbol].filter(pl.col("closed_at") <= until)
+
+
+async def test_whoever_s_place_late_bars_moved_is_computed_anew() -> None:
+    whole = frames(420)
+    until = whole["AAPL"]["closed_at"][400]
+    late = ~pl.int_range(pl.len()).is_between(330, 390)
+    lacking = whole | {"SPY": whole["SPY"].filter(late)}
+    store = Growing(lacking)
+    series = Series(store, symbols=SYMBOLS, compared=SYMBOLS, interval=Interval.D1)
+    forgotten: list[set[str]] = []
+
+    async def load(symbols: set[str] | None) -> None:
+        await series.load(until, symbols, forget=lambda names: forgotten.append(set(names)))
+
+    await load(None)
+    store.frames = whole
+    await load({"SPY"})
+    await load({"SPY"})
+
+    before, after = (
+        with_standings({s: f.filter(pl.col("closed_at") <= until) for s, f in told.items()})
+        for told in (lacking, whole)
+    )
+    moved = {s for s in SYMBOLS if not before[s].equals(after[s])}
+    assert forgotten == [set(SYMBOLS), moved, set()]
+    assert {"SPY"} < moved
 
 
 @dataclass

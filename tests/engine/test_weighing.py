@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 import pytest
@@ -149,6 +150,82 @@ async def test_what_can_not_be_written_down_is_not_in_force() -> None:
         assert engine.policy.digest == made({}).digest
 
 
+class LostAnswer(MemoryWeights):
+    """Writes a change down, and its answer is lost; perhaps nothing can be asked for a while afterwards."""
+
+    silent = 0
+
+    async def newest(self) -> WeightChange | None:
+        if self.silent:
+            self.silent -= 1
+            msg = "The database is away."
+            raise ConnectionError(msg)
+        return await super().newest()
+
+    async def keep(self, *args: Any, **named: Any) -> WeightChange:
+        await super().keep(*args, **named)
+        msg = "The answer was lost."
+        raise ConnectionError(msg)
+
+
+async def test_a_change_whose_answer_is_lost_is_in_force_if_it_was_written() -> None:
+    kept = LostAnswer()
+    async with running(Books(), kept, first=1) as (engine, _, weighing):
+        reply = await weighing.weigh(WANTED, by="ann", origin="t")
+
+        assert reply.done
+        assert weighing.newest == kept.changes[-1]
+        assert engine.policy.digest in kept.policies
+
+
+async def test_while_nothing_can_be_asked_the_end_of_a_change_is_unclear_and_said_to_be() -> None:
+    kept = LostAnswer()
+    async with running(Books(), kept, first=1) as (engine, _, weighing):
+        kept.silent = 2
+        first = await weighing.weigh(WANTED, by="ann", origin="t")
+        second = await weighing.weigh(WANTED, by="ann", origin="t")
+        before = engine.policy.digest
+        third = await weighing.weigh(WANTED, by="ann", origin="t")
+
+        assert [reply.done for reply in (first, second, third)] == [False, False, True]
+        assert "is not known" in first.says
+        assert before == made({}).digest != engine.policy.digest
+    assert len(kept.changes) == 1
+
+
+async def test_who_gives_up_waiting_leaves_what_is_written_and_what_decides_the_same() -> None:
+    kept = MemoryWeights()
+    async with running(Books(), kept, first=1) as (engine, _, weighing):
+        async with engine._busy:
+            asked = asyncio.create_task(weighing.weigh(WANTED, by="ann", origin="t"))
+            await asyncio.sleep(0.01)
+            assert not kept.changes, "nothing is written while a bar is worked through"
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
+        while weighing.newest is None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+
+        assert engine.policy.digest in kept.policies
+    assert len(kept.changes) == 1
+
+
+async def test_who_stands_by_shows_the_weights_of_the_leader_and_writes_nothing() -> None:
+    kept = MemoryWeights()
+    async with running(Books(), kept, first=1) as (engine, _, weighing):
+        await weighing.weigh(WANTED, by="ann", origin="t")
+        leads = engine.policy.digest
+    written = dict(kept.policies)
+    kept.policies.clear()
+    standby = await an_engine(made({}), {"AAPL": BARS}, Books(), start=BARS["opened_at"][0], cash=CASH_IN)
+    other = weighing_over(standby, kept, leader=Unopposed(leads=False))
+
+    await other.look()
+
+    assert standby.policy.digest == leads in written
+    assert other.newest == kept.changes[-1]
+    assert not kept.policies
+
+
 async def test_the_same_weights_are_no_new_version() -> None:
     kept = MemoryWeights()
     async with running(Books(), kept, first=1) as (_, _, weighing):
@@ -187,8 +264,11 @@ async def test_kept_weights_that_no_longer_fit_leave_the_settings_in_force_and_s
     kept = MemoryWeights(changes=[WeightChange(number=7, at=AT, actor="ann", weights={"gone": 1.0})])
     engine = await an_engine(made({}), {"AAPL": BARS}, Books(), start=BARS["opened_at"][0], cash=CASH_IN)
 
-    with capture_logs() as logged:
-        await weighing_over(engine, kept).load()
+    weighing = weighing_over(engine, kept)
 
+    with capture_logs() as logged:
+        await weighing.load()
+
+    assert weighing.newest is None
     assert [(line["event"], line["number"]) for line in logged] == [("weights.unfit", 7)]
     assert engine.policy.digest == made({}).digest

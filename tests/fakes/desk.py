@@ -334,6 +334,9 @@ class FakeDesk:
     ) -> do.Reply:
         return self._ask(StopMoveAsked(symbol=symbol, by=by, at=self.status().now, stop=stop, target=target), origin)
 
+    async def threshold_of(self, digest: str) -> float | None:
+        return self.policy.threshold if digest == self.policy.digest else None
+
     async def recompute(self, decision_id: str) -> Recomputed | None:
         await asyncio.sleep(0)
         if decision_id not in self.book.decisions:

@@ -7,7 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from evil2root.domain.decision.evidence import Evidence
-from evil2root.domain.decision.strategies.strategy import Carrying, Strategy
+from evil2root.domain.decision.strategies.strategy import Carrying, Sourced, Strategy
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.market.frame import BARS_SCHEMA
 from evil2root.domain.market.passport import Passport, passport_at
@@ -52,6 +52,12 @@ class Carrier:
         self._strategy = strategy
         self._window_bars = window_bars
         self._kept: dict[str, _Kept] = {}
+
+    def decide_by(self, strategy: Strategy) -> None:
+        """Go on with another strategy; what is carried stays where the sources are the same: weights are no part of it."""
+        before, self._strategy = self._strategy, strategy
+        if not (isinstance(before, Sourced) and isinstance(strategy, Sourced) and before.sources == strategy.sources):
+            self._kept.clear()
 
     def forget(self, symbols: Iterable[str]) -> None:
         """Compute the next bar of these the long way: their series was rewritten."""

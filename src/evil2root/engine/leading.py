@@ -85,11 +85,15 @@ class Leading:
     ----------
     open_account
         Loads what another leader may have changed, before the engine recovers. Tried again while the database is away.
+    look
+        Reads what the leader decides by, for the pages of a process that stands by. Raises `ConnectionError`.
     """
 
     def __init__(
-        self, *, engine: Engine, journal: Journal, leadership: Leadership, open_account: Callable[[], Awaitable[None]]
-    ) -> None:
+        self, *, engine: Engine, journal: Journal, leadership: Leadership, open_account: Callable[[], Awaitable[None]],
+        look: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:  # fmt: skip
+        self._look = look
         self._engine = engine
         self._journal = journal
         self._leadership = leadership
@@ -124,7 +128,9 @@ class Leading:
             engine.phase, engine.says = Phase.STANDBY, f"{self._leadership.leader} This process stands by."
             try:
                 kept = await self._journal.load()
-            except JournalUnavailable as problem:
+                if self._look is not None:
+                    await self._look()
+            except (JournalUnavailable, ConnectionError) as problem:
                 engine.phase, engine.says = Phase.DATABASE, str(problem)
             else:
                 if kept is not None and kept.carry != engine.performer.state.carry:

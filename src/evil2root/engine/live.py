@@ -114,7 +114,7 @@ class Engine:
         )  # fmt: skip
         self._inbox: asyncio.PriorityQueue[_Item] = asyncio.PriorityQueue(INBOX_MAX)
         self._numbers = count()
-        self._series = Series(ports.bars, symbols=policy.instruments, interval=policy.interval)
+        self._series = Series(ports.bars, symbols=policy.instruments, compared=policy.traded, interval=policy.interval)
         self._carrier = Carrier(policy.strategy)
         self._unanswered = 0
         self._feeding: asyncio.Task[None] | None = None
@@ -169,7 +169,7 @@ class Engine:
         """Decide by the policy that `made` gives from the next bars on; nothing is worked through meanwhile."""
         async with self._busy:
             self.policy = self._performer.policy = policy = await made()
-            self._carrier = Carrier(policy.strategy)
+            self._carrier.decide_by(policy.strategy)
 
     def last_bar(self, symbol: str) -> tuple[Bar | None, int]:
         """Return the last bar of a symbol and its place in the series, counted from 1; none and 0 without one."""

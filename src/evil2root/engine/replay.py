@@ -89,7 +89,7 @@ def backtest(  # noqa: PLR0913 - a run and who listens to it
     Bars before `start` only warm the features up. `keep` is told every decision as it is written down; a decision
     that waited is told again when it is settled. `backgrounds`, by symbol, give decisions their data passports. Raises `ValueError` when no bar is left to decide on.
     """
-    ranked = with_standings({symbol: frames[symbol] for symbol in policy.instruments})
+    ranked = with_standings({symbol: frames[symbol] for symbol in policy.instruments}, among=policy.traded)
     series = [
         evidence_series(
             policy.strategy,

@@ -23,12 +23,13 @@ CHUNKS_MAX = 64
 
 
 class Series:
-    """Whole series by symbol, each bar with its standing, and the recent closes of all in step."""
+    """Whole series by symbol, each bar with its standing among those `compared`, and the recent closes of all in step."""
 
-    def __init__(self, store: BarStore, *, symbols: Iterable[str], interval: Interval) -> None:
+    def __init__(self, store: BarStore, *, symbols: Iterable[str], compared: Sequence[str], interval: Interval) -> None:
         self._store, self._symbols, self._interval = store, tuple(symbols), interval
+        self._compared = tuple(compared)
         self._frames: dict[str, pl.DataFrame] = {}
-        self._standings = Standings({}, symbols=self._symbols)
+        self._standings = Standings({}, symbols=self._compared)
         self._aligned = Aligned({}, symbols=self._symbols, interval=interval)
 
     async def load(
@@ -41,8 +42,9 @@ class Series:
         frames = {symbol: frame.select(BARS_SCHEMA.names()) for symbol, frame in self._frames.items()}
         for symbol in self._symbols if symbols is None else symbols:
             frames[symbol] = await self._store.series(symbol, self._interval, until=until)
-        before, self._frames = self._frames, await asyncio.to_thread(with_standings, frames)
-        self._standings = Standings(self._frames, symbols=self._symbols)
+        ranked = await asyncio.to_thread(with_standings, frames, among=self._compared)
+        before, self._frames = self._frames, ranked
+        self._standings = Standings(self._frames, symbols=self._compared)
         self._aligned = Aligned.live(self._frames, symbols=self._symbols, interval=self._interval)
         forget(s for s, frame in self._frames.items() if not frame.equals(before.get(s, _NOTHING)))
 

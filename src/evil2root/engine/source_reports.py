@@ -12,7 +12,7 @@ from evil2root.domain.signals.calibration import REGIMES, column_names, regimes
 from evil2root.domain.signals.panel import evidence_table
 from evil2root.domain.signals.reliability import FUSED, FUSED_HORIZON, Reliability, reliability, said_and_rose
 from evil2root.domain.signals.source import Source
-from evil2root.domain.signals.standing import with_standings
+from evil2root.domain.signals.standing import STANDING_WARM_UP, with_standings
 from evil2root.engine.desk import Desk
 
 SYMBOLS_MAX = 25
@@ -65,8 +65,8 @@ async def sources_report(desk: Desk) -> SourcesReport:
     interval, now = desk.policy.interval, desk.status().now
     # Also those not looked at: standings are among all of them.
     frames = {
-        symbol: await desk.reads.bars(symbol, interval, start=None, until=now, limit=WINDOW_BARS)
-        for symbol in desk.policy.instruments
+        symbol: await desk.reads.bars(symbol, interval, start=None, until=now, limit=WINDOW_BARS + STANDING_WARM_UP)
+        for symbol in traded
     }
     looked_at = [symbol for symbol in traded[:SYMBOLS_MAX] if frames[symbol].height]
     left_out = max(0, len(traded) - SYMBOLS_MAX)
@@ -77,7 +77,7 @@ def _made(
     strategy: Sourced, universe: dict[str, pl.DataFrame], looked_at: list[str], *, interval: Interval, left_out: int
 ) -> SourcesReport:
     sources, weights = strategy.sources, strategy.weights
-    frames = with_standings(universe, of=looked_at)
+    frames = {symbol: frame.tail(WINDOW_BARS) for symbol, frame in with_standings(universe, of=looked_at).items()}
     told = said_and_rose(list(frames.values()), sources, weights, interval=interval)
     newest = {
         symbol: evidence_table(frame, interval=interval, sources=sources, newest=1) for symbol, frame in frames.items()

@@ -141,6 +141,16 @@ class TradingDesk:
             ),
         )  # fmt: skip
 
+    async def threshold_of(self, digest: str) -> float | None:
+        """Return the threshold of the rules in force, or of earlier ones that this version can put together again."""
+        if digest == self.policy.digest:
+            return self.policy.threshold
+        try:
+            found = await self._policies.find(digest)
+        except LookupError:
+            return None
+        return None if found is None else found.threshold
+
     async def recompute(self, decision_id: str) -> Recomputed | None:
         """Recompute a stored decision from what was stored."""
         stored = await self._reads.decision(decision_id)

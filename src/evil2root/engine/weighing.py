@@ -58,6 +58,8 @@ class EngineWeighing:
         self._clock = clock
         self._leader = leader
         self._newest: WeightChange | None = None
+        self._is_unclear = False
+        """Was the end of a change never heard? Then what is stored is asked for before anything else."""
         self._one = asyncio.Lock()
 
     @property
@@ -67,22 +69,42 @@ class EngineWeighing:
 
     async def load(self) -> None:
         """Take up the change that was in force, before the engine runs. Weights that no longer fit are left out."""
-        self._newest = change = await self._store.newest()
+        async with self._one:
+            await self._take_up(await self._store.newest())
+
+    async def look(self) -> None:
+        """Show what the leader decides by. Nothing is written."""
+        async with self._one:
+            await self._take_up(await self._store.newest(), writes=False)
+
+    async def _take_up(self, change: WeightChange | None, *, writes: bool = True) -> None:
         default = _weights(self._made({}))
-        if change is None or change.weights is None or default is None:
-            return
+        options: dict[str, str] = {}
         try:
-            options = _options(default.but(change.weights))
+            if default is not None and change is not None and change.weights is not None:
+                options = _options(default.but(change.weights))
         except ValueError as problem:
-            log.warning("weights.unfit", number=change.number, problem=str(problem))
-            return
+            if change is not None:
+                log.warning("weights.unfit", number=change.number, problem=str(problem))
+            change = None
         policy = self._made(options)
-        await self._store.keep_policy(policy, options)
-        await self._engine.adopt(lambda: _given(policy))
+        if policy.digest != self._engine.policy.digest:
+            if writes:
+                await self._store.keep_policy(policy, options)
+            await self._engine.adopt(lambda: _given(policy))
+        self._newest, self._is_unclear = change, False
 
     async def weigh(self, asked: Mapping[str, float] | None, *, by: str, origin: str) -> Reply:
-        """Give sources other weights; see `Weighing.weigh`."""
+        """Give sources other weights; see `Weighing.weigh`. Whoever gives up waiting does not stop what has begun."""
+        return await asyncio.shield(asyncio.ensure_future(self._weigh(asked, by=by, origin=origin)))
+
+    async def _weigh(self, asked: Mapping[str, float] | None, *, by: str, origin: str) -> Reply:
         async with self._one:
+            if self._is_unclear:
+                try:
+                    await self._take_up(await self._store.newest())
+                except ConnectionError as problem:
+                    return Reply(done=False, says=f"{_UNCLEAR} {problem}")
             now, default = _weights(self._engine.policy), _weights(self._made({}))
             if now is None or default is None:
                 name = self._engine.policy.strategy.name
@@ -100,8 +122,21 @@ class EngineWeighing:
                 await self._store.keep_policy(policy, options)
                 await self._engine.adopt(lambda: self._kept(policy, asked, now, wanted, by, origin))
             except ConnectionError as problem:
-                return Reply(done=False, says=f"The weights are as before. {problem}")
+                return await self._after(problem)
         return Reply(done=True, says=f"From the next decision on: {_said(wanted)}.")
+
+    async def _after(self, problem: ConnectionError) -> Reply:
+        """Find out what a change came to whose end was not heard."""
+        before = self._newest
+        try:
+            await self._take_up(await self._store.newest())
+        except ConnectionError:
+            self._is_unclear = True
+            return Reply(done=False, says=f"{_UNCLEAR} {problem}")
+        if self._newest == before:
+            return Reply(done=False, says=f"The weights are as before. {problem}")
+        now = _weights(self._engine.policy)
+        return Reply(done=True, says=f"From the next decision on: {'' if now is None else _said(now)}.")
 
     async def _kept(  # noqa: PLR0913 - a change and who made it
         self, policy: Policy, asked: Mapping[str, float] | None, before: Weights, after: Weights, by: str, origin: str
@@ -111,6 +146,9 @@ class EngineWeighing:
             before=_said(before), after=_said(after) + " (the settings')" * (asked is None),
         )  # fmt: skip
         return policy
+
+
+_UNCLEAR = "Whether the change is written down is not known: it decides nothing until you ask again or start anew."
 
 
 async def _given(policy: Policy) -> Policy:

@@ -173,7 +173,12 @@ def _files(names: Sequence[str], length: Interval, output: Path, *, ending: str)
     if output.suffix == ".parquet" and not output.is_dir():
         text = f"{output} names one file, and {len(names)} symbols are exported: name a folder with -o."
         raise Failure(text, code=USAGE)
-    return {name: output / f"{name.replace('/', '-')}_{length}.{ending}" for name in names}
+    files = {name: output / f"{name.replace('/', '-')}_{length}.{ending}" for name in names}
+    for name, file in files.items():
+        if (other := next(one for one, path in files.items() if path == file)) != name:
+            text = f"{other} and {name} would both be written to {file.name}: export one of them to a file of its own."
+            raise Failure(text, code=USAGE)
+    return files
 
 
 def _ready(path: Path) -> Path:

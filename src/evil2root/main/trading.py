@@ -113,7 +113,7 @@ def wire(
         changes=ChangeLog(),
     )  # fmt: skip
 
-    store = PostgresWeights(database, account=account, set_options=settings.policy_options())
+    store = PostgresWeights(database, account=account, set_options=settings.policy_options(), leader=leadership)
     weighing = EngineWeighing(engine=engine, store=store, made=made, clock=machine, leader=leadership)
 
     def tell(text: str) -> None:
@@ -140,7 +140,9 @@ def wire(
         settings=lambda: {key: {"value": value, "origin": origin} for key, value, origin in describe(settings)},
         leader=leadership, weighing=weighing,
     )  # fmt: skip
-    leading = Leading(engine=engine, journal=journal, leadership=leadership, open_account=open_account)
+    leading = Leading(
+        engine=engine, journal=journal, leadership=leadership, open_account=open_account, look=weighing.look
+    )
     return Trading(engine=engine, desk=desk, leadership=leadership, leading=leading, listen=market.listen)
 
 

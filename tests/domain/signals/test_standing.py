@@ -10,7 +10,16 @@ from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.signals.inputs import RANK, WARM_UP, inputs
 from evil2root.domain.signals.momentum import Momentum
-from evil2root.domain.signals.standing import FRESH, LENGTH, STANDING, SYMBOLS_MIN, Standings, with_standings
+from evil2root.domain.signals.standing import (
+    FRESH,
+    LENGTH,
+    STANDING,
+    SYMBOLS_MIN,
+    Standings,
+    returns_by,
+    with_standing,
+    with_standings,
+)
 from evil2root.engine.observe import bars_of
 from tests.domain.market.laws import differing_columns
 from tests.domain.market.series import a_series
@@ -19,10 +28,11 @@ ROWS = 220
 
 
 def a_universe(rows: int = ROWS, *, symbols: int = 7) -> dict[str, pl.DataFrame]:
-    """Random walks; one that begins later, one with bars missing, one that opens and closes at other hours."""
+    """Random walks; one begins later, one lacks bars, one lacks a month of them, one opens and closes at other hours."""
     frames = {f"S{n}": a_series(rows, seed=n) for n in range(symbols)}
     frames["S1"] = frames["S1"].tail(rows - 40)
     frames["S2"] = frames["S2"].filter(pl.int_range(pl.len()) % 9 != 4)
+    frames["S5"] = frames["S5"].filter(~pl.int_range(pl.len()).is_between(165, 185))
     frames["S3"] = frames["S3"].with_columns(pl.col("opened_at", "closed_at") + timedelta(hours=3))
     return frames
 
@@ -99,6 +109,27 @@ def test_among_fewer_than_five_nobody_has_a_place() -> None:
     ) == [None]
 
 
+def test_who_is_watched_and_not_compared_has_no_place_and_takes_none() -> None:
+    frames, names = a_universe(), tuple(f"S{n}" for n in range(6))
+    told = with_standings(frames, among=names)
+    alone = with_standings({name: frames[name] for name in names})
+    live = Standings(frames, symbols=names)
+
+    assert told["S6"][STANDING].null_count() == ROWS
+    assert all(told[name].equals(alone[name]) for name in names)
+    assert live.of(bars_of(frames["S6"].tail(1), symbol="S6", interval=Interval.D1)) == [None]
+
+
+def test_one_window_has_the_places_of_the_whole_series() -> None:
+    frames = a_universe()
+    whole = with_standings(frames)["S0"]
+    for start in (0, 150):
+        window = frames["S0"].slice(start)
+        opened = window["opened_at"].to_physical().to_numpy()
+        others = [returns_by(opened, frame) for name, frame in frames.items() if name != "S0"]
+        assert with_standing(window, frames["S0"], others).equals(whole.slice(start))
+
+
 def test_a_series_that_stands_still_for_more_than_a_week_is_not_compared() -> None:
     frames = {f"S{n}": a_series(ROWS, seed=n) for n in range(SYMBOLS_MIN)}
     frames["S4"] = frames["S4"].head(180)
@@ -121,7 +152,7 @@ def test_the_place_is_an_input_with_the_warm_up_it_states() -> None:
 class TestMomentum:
     @staticmethod
     def a_row(rank: float | None, *, sign: float = 1.0) -> pl.DataFrame:
-        row = {"ret_20": 0.01 * sign, "ret_60": 0.02 * sign, "ret_120": 0.03 * sign, "vol_20": 0.01, RANK: rank}
+        row = {"ret_20": 0.03 * sign, "ret_60": 0.06 * sign, "ret_120": 0.09 * sign, "vol_20": 0.01, RANK: rank}
         return pl.DataFrame({name: pl.Series([value], dtype=pl.Float64) for name, value in row.items()})
 
     @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -137,6 +168,12 @@ class TestMomentum:
         row = self.a_row(0.75).row(0, named=True)
 
         assert Momentum().phrases(row)[-1] == "ahead of 75% of the others over 120 bars"
+
+    @pytest.mark.parametrize("sign", [1.0, -1.0])
+    def test_a_place_silences_a_weak_trend_and_never_turns_it_around(self, sign: float) -> None:
+        row = self.a_row(0.0 if sign > 0.0 else 1.0, sign=sign).with_columns(vol_20=pl.lit(0.05))
+
+        assert Momentum().weigh(row).scores[0] == 0.0
 
     def test_it_never_speaks_for_the_place_alone(self) -> None:
         row = self.a_row(1.0).with_columns(ret_60=pl.lit(-0.02))

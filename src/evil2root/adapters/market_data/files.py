@@ -80,6 +80,9 @@ def write_parquet(stored: pl.DataFrame, path: Path) -> None:
 def write_table(table: pl.DataFrame, path: Path, *, metadata: Mapping[str, str] | None = None) -> None:
     """Write a Parquet file with words beside its columns, all or nothing. Raises `BadTable` when it can't be written."""
     half = path.with_name(f".{path.name}.part")
+    if path.exists() and not path.is_file():
+        msg = f"{path} is no ordinary file: name one, or one that is not there yet."
+        raise BadTable(msg)
     try:
         table.write_parquet(half, metadata=None if metadata is None else dict(metadata))
         os.replace(half, path)  # noqa: PTH105 - says that it replaces

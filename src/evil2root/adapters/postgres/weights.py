@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evil2root.adapters.postgres.audit import audit
 from evil2root.adapters.postgres.failures import GONE, first_line
+from evil2root.adapters.postgres.leadership import fence, require_lead
 from evil2root.adapters.postgres.policies import PostgresPolicies
 from evil2root.adapters.postgres.tables import weight_changes
 from evil2root.domain.kernel.policy import Policy
+from evil2root.engine.leading import UNOPPOSED, Leader, LeadsNotNow, Superseded
 from evil2root.engine.weights_kept import WeightChange
 
 
@@ -24,10 +26,15 @@ class PostgresWeights:
     ----------
     set_options
         What the settings say about a policy; the options of a change go on top.
+    leader
+        Tells whether this process leads: only then is a change written, and the next leader finds it.
     """
 
-    def __init__(self, engine: AsyncEngine, *, account: str, set_options: Mapping[str, str]) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, account: str, set_options: Mapping[str, str], leader: Leader = UNOPPOSED
+    ) -> None:
         self._engine = engine
+        self._leader = leader
         self._account = account
         self._set = dict(set_options)
 
@@ -60,6 +67,7 @@ class PostgresWeights:
             "weights": None if weights is None else orjson.dumps(dict(weights)).decode(),
         }  # fmt: skip
         async with _reached(), self._engine.begin() as connection:
+            await fence(connection, self._leader, require_lead(self._leader))
             done = await connection.execute(insert(weight_changes).values(row).returning(weight_changes.c.number))
             number = int(done.scalar_one())
             await audit(
@@ -74,6 +82,6 @@ async def _reached() -> AsyncIterator[None]:
     """Say in one way that the database is away."""
     try:
         yield
-    except (SQLAlchemyError, OSError, TimeoutError, *GONE) as error:
+    except (SQLAlchemyError, OSError, TimeoutError, LeadsNotNow, Superseded, *GONE) as error:
         msg = f"The weights can't be written down or read: {first_line(error)}"
         raise ConnectionError(msg) from error

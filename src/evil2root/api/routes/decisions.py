@@ -46,7 +46,7 @@ async def get_decision(decision_id: DecisionId, desk: DeskDep) -> DecisionOut:
     decision = await desk.reads.decision(decision_id)
     if decision is None:
         raise _unknown(decision_id)
-    return DecisionOut.of(decision, threshold=desk.policy.threshold_of(decision.policy_digest))
+    return DecisionOut.of(decision, threshold=await desk.threshold_of(decision.policy_digest))
 
 
 @router.post("/{decision_id}/replay", summary="Recompute a decision", responses=NOT_FOUND)

@@ -54,11 +54,10 @@ class Policy:
         """The symbols that are decided on, in the order of the watchlist."""
         return tuple(s for s in self.instruments if s not in self.rates)
 
-    def threshold_of(self, digest: str) -> float | None:
-        """Return the least size of a score that is acted on; none without one, or for a decision of other rules."""
-        if digest != self.digest or not isinstance(self.strategy, Sourced):
-            return None
-        return self.strategy.entry_threshold
+    @property
+    def threshold(self) -> float | None:
+        """The least size of a score that is acted on; none without one."""
+        return self.strategy.entry_threshold if isinstance(self.strategy, Sourced) else None
 
     @property
     def terms(self) -> Terms:

@@ -35,7 +35,7 @@ class Momentum:
     Each votes by its size in deviations: return / (volatility of 20 bars x root of its length), full at 1.5; the
     score is their mean. Where bars carry the symbol's standing among at least five (`standing.py`), its place by the
     return of 120 bars adds up to a quarter: the strongest of the watchlist gains it, the weakest loses it, the middle
-    adds nothing. It never speaks alone. The numbers are conventions, not fits.
+    adds nothing. It never speaks alone, and never turns the three around: at most it silences them to 0. The numbers are conventions, not fits.
 
     Source: T. Moskowitz, Y. H. Ooi, L. H. Pedersen, Time Series Momentum, Journal of Financial Economics 104, 2012;
     N. Jegadeesh, S. Titman, Returns to Buying Winners and Selling Losers, Journal of Finance 48, 1993.
@@ -55,7 +55,10 @@ class Momentum:
             parts = tuple(
                 clipped(ratio(made, 1.5 * root * volatility)) / 3.0 for made, root in zip(returns, _ROOTS, strict=True)
             )
-        return pooled(parts, optional=(_SHARE * (2.0 * rank - 1.0),), speaks=rises | falls)
+            own = parts[0] + parts[1] + parts[2]
+            place = _SHARE * (2.0 * rank - 1.0)
+            place = np.where(rises, np.maximum(place, -own), np.minimum(place, -own))
+        return pooled(parts, optional=(place,), speaks=rises | falls)
 
     def phrases(self, row: Row) -> tuple[str, ...]:
         """The three rates of change, and the place among others."""

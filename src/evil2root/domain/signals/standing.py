@@ -8,7 +8,7 @@ together arrive, and a bar that comes late by less than a bar changes nothing.
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from math import isnan
+from math import isnan, nan
 
 import numpy as np
 import numpy.typing as npt
@@ -40,15 +40,19 @@ _KEPT = 8
 Micros = npt.NDArray[np.int64]
 
 
-def with_standings(frames: Mapping[str, pl.DataFrame], *, of: Sequence[str] | None = None) -> dict[str, pl.DataFrame]:
+def with_standings(
+    frames: Mapping[str, pl.DataFrame], *, of: Sequence[str] | None = None, among: Sequence[str] | None = None
+) -> dict[str, pl.DataFrame]:
     """The bars with their standings.
 
     Parameters
     ----------
     frames
-        Bars by symbol that passed `check_bars`, all of one interval and from where their series begin: the universe.
+        Bars by symbol that passed `check_bars`, all of one interval and from where their series begin.
     of
         The symbols that are asked for; all by default.
+    among
+        The symbols that are compared; all by default. Others have no standing.
 
     Returns
     -------
@@ -62,16 +66,35 @@ def with_standings(frames: Mapping[str, pl.DataFrame], *, of: Sequence[str] | No
     since: that is not mended here. Cost: bars x symbols, half a second for 500 x 2,520 bars.
     """
     asked = tuple(frames) if of is None else tuple(of)
-    if len(frames) < SYMBOLS_MIN:
+    places = {symbol: place for place, symbol in enumerate(frames if among is None else among)}
+    opened = {symbol: frames[symbol]["opened_at"].to_physical().to_numpy() for symbol in asked if symbol in places}
+    if len(places) < SYMBOLS_MIN or not opened:
         return {symbol: _beside(frames[symbol], np.full(frames[symbol].height, np.nan)) for symbol in asked}
-    opened = {symbol: frames[symbol]["opened_at"].to_physical().to_numpy() for symbol in asked}
     moments = np.unique(np.concatenate(list(opened.values())))
-    ranks = _ranks(np.stack([_returns_by(moments, frame) for frame in frames.values()], axis=1))
-    places = {symbol: place for place, symbol in enumerate(frames)}
-    return {
-        symbol: _beside(frames[symbol], ranks[np.searchsorted(moments, opened[symbol]), places[symbol]])
-        for symbol in asked
-    }
+    ranks = _ranks(np.stack([returns_by(moments, frames[symbol]) for symbol in places], axis=1))
+    made = {}
+    for symbol in asked:
+        told = np.full(frames[symbol].height, np.nan)
+        if symbol in places:
+            told = ranks[np.searchsorted(moments, opened[symbol]), places[symbol]]
+        made[symbol] = _beside(frames[symbol], told)
+    return made
+
+
+def with_standing(window: pl.DataFrame, own: pl.DataFrame, others: Sequence[Floats]) -> pl.DataFrame:
+    """One window with its standings: the same, at the cost of its rows.
+
+    Parameters
+    ----------
+    window, own
+        The bars asked about, and the whole series they are the end of.
+    others
+        `returns_by` the openings of `window`, of each other symbol that is compared.
+    """
+    if len(others) + 1 < SYMBOLS_MIN:
+        return _beside(window, np.full(window.height, np.nan))
+    returns = returns_by(window["opened_at"].to_physical().to_numpy(), own)
+    return _beside(window, _ranks(np.stack([returns, *others], axis=1))[:, 0])
 
 
 def standings_column(window: pl.DataFrame) -> pl.Series:
@@ -82,7 +105,7 @@ def standings_column(window: pl.DataFrame) -> pl.Series:
 
 
 class Standings:
-    """The same of bars as they close: `of` the bars of a group, before they are added."""
+    """The same of bars as they close: `of` the bars of a group, before they are added. Only `symbols` are compared."""
 
     def __init__(self, frames: Mapping[str, pl.DataFrame], *, symbols: Sequence[str]) -> None:
         self._place = {symbol: place for place, symbol in enumerate(symbols)}
@@ -105,7 +128,10 @@ class Standings:
             return [None] * len(bars)
         moments = [_micros(bar.opened_at) for bar in bars]
         ranks = {opened: _ranks(self._known_by(opened)[None, :])[0].tolist() for opened in set(moments)}
-        told = [ranks[opened][self._place[bar.symbol]] for bar, opened in zip(bars, moments, strict=True)]
+        told = [
+            ranks[opened][self._place[bar.symbol]] if bar.symbol in self._place else nan
+            for bar, opened in zip(bars, moments, strict=True)
+        ]
         return [None if isnan(rank) else rank for rank in told]
 
     def add(self, bars: Sequence[Bar]) -> None:
@@ -113,7 +139,9 @@ class Standings:
         if not self._is_wide:
             return
         for bar in bars:
-            place = self._place[bar.symbol]
+            place = self._place.get(bar.symbol)
+            if place is None:
+                continue
             closes = self._closes[place]
             closes.append(bar.close)
             if len(closes) > LENGTH:
@@ -129,8 +157,8 @@ class Standings:
         return made
 
 
-def _returns_by(moments: Micros, frame: pl.DataFrame) -> Floats:
-    """The return of the newest bar that had closed by each moment; NaN where that is none or an old one."""
+def returns_by(moments: Micros, frame: pl.DataFrame) -> Floats:
+    """The return over `LENGTH` bars of the newest bar that had closed by each moment; NaN where that is none or an old one."""
     if not frame.height:
         return np.full(moments.size, np.nan)
     returns = np.full(frame.height, np.nan)

@@ -124,7 +124,7 @@ async def decision_page(desk: Desk, decision: Decision) -> DecisionPage:
         ledger=rows,
         ledger_sum=total,
         no_signals="This strategy has no sources: it decides by its rule alone." if not rows else "",
-        nearest=nearest(decision, desk.policy.threshold_of(decision.policy_digest)),
+        nearest=nearest(decision, await desk.threshold_of(decision.policy_digest)),
         factors=factor_rows(decision),
         verdict=_verdict_badge(decision),
         verdict_says="" if verdict is None else common.sentence(verdict.reason),
