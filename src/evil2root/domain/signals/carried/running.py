@@ -1,6 +1,5 @@
 """The inputs of the sources, one new bar at a time."""
 
-from collections import deque
 from collections.abc import Sequence
 from math import frexp, inf, isfinite, ldexp, nan
 
@@ -20,6 +19,9 @@ _NUMBERS = ("open", "high", "low", "close", "volume")
 _Edges = tuple[bool, bool, float, float]
 """Is it a price, is it tame, and its lowest and highest."""
 
+_PRICES: tuple[_Edges, ...] = ((True, True, -inf, inf),)
+"""Every value is a price that needs no look: most indicators."""
+
 
 class Running:
     """A table of indicators after its last bar, as `features` makes it: `take` gives the row of the next one."""
@@ -37,7 +39,7 @@ class Running:
         if not (past["high"].max() < NEAR and past["low"].min() > 1.0 / NEAR):
             msg = "Prices lie too far apart to be carried forward."
             raise ValueError(msg)
-        self._tail = {name: deque(values[-TAIL_BARS:].tolist(), maxlen=TAIL_BARS) for name, values in past.items()}
+        self._tail = {name: values[-TAIL_BARS:].tolist() for name, values in past.items()}
         self._up = ldexp(1.0, self._exponent)
         self._steps: list[tuple[Step, tuple[_Edges, ...]]] = [(opened(one, past), _edges(one)) for one in indicators]
 
@@ -48,29 +50,36 @@ class Running:
         """
         down, up = ldexp(1.0, -self._exponent), self._up
         for name, number in zip(_NUMBERS, numbers, strict=True):
-            self._tail[name].append(number if name == "volume" else number * down)
+            values = self._tail[name]
+            values.append(number if name == "volume" else number * down)
+            del values[:-TAIL_BARS]
         if not (self._tail["high"][-1] < NEAR and self._tail["low"][-1] > 1.0 / NEAR):
             msg = "The bar lies too far from the first one to be carried on from."
             raise ValueError(msg)
         row: list[float] = []
         for step, edges in self._steps:
-            values = step(self._tail)
+            made = step(self._tail)
             if not edges:
-                row.extend(values)
+                row.extend(made)
                 continue
-            for value, (is_price, is_tame, low, high) in zip(values, edges, strict=True):
-                made = value * up if is_price else float(value)
-                if high < inf and made == made:  # noqa: PLR0124 - NaN
-                    made = max(min(made, high), low)
-                row.append(made if is_tame or (isfinite(made) and made >= low) else nan)
+            if edges is _PRICES:
+                row.extend([value * up for value in made])
+                continue
+            for value, (is_price, is_tame, low, high) in zip(made, edges, strict=True):
+                held = value * up if is_price else float(value)
+                if high < inf and held == held:  # noqa: PLR0124 - NaN
+                    held = max(min(held, high), low)
+                row.append(held if is_tame or (isfinite(held) and held >= low) else nan)
         return row
 
 
 def _edges(indicator: Indicator) -> tuple[_Edges, ...]:
     """What is done to each value: scaled, held to an edge, struck out; empty when nothing is."""
     columns = indicator.columns
-    if indicator.is_tame and all(column.unit is not Unit.PRICE and column.high == inf for column in columns):
-        return ()
+    if indicator.is_tame and all(column.high == inf for column in columns):
+        prices = {column.unit is Unit.PRICE for column in columns}
+        if len(prices) == 1:
+            return _PRICES if prices.pop() else ()
     return tuple((c.unit is Unit.PRICE, indicator.is_tame, c.low, c.high) for c in columns)
 
 

@@ -24,7 +24,7 @@ TAIL_BARS = 128
 Past = Mapping[str, Floats]
 """Open, high, low, close and volume of the bars before, scaled as `features` scales them."""
 
-Tail = Mapping[str, deque[float]]
+Tail = Mapping[str, list[float]]
 """The same of the newest `TAIL_BARS` bars, this one the last."""
 
 Step = Callable[[Tail], tuple[float, ...]]
@@ -53,9 +53,9 @@ def opened(indicator: Indicator, past: Past) -> Step:
     return step
 
 
-def _last(values: deque[float], count: int) -> list[float]:
+def _last(values: list[float], count: int) -> list[float]:
     """The newest `count` values, newest first."""
-    return [values[-place] for place in range(1, count + 1)]
+    return values[: -count - 1 : -1]
 
 
 def _total(values: Sequence[float]) -> float:
@@ -143,7 +143,7 @@ def _stochastic(past: Past, _: tuple[str, ...], *, length: int, smoothing: int) 
 
     for rows in range(2 * smoothing - 1, 0, -1):  # so many bars ago its memory begins
         end = past["close"].size - rows + 1
-        step({name: deque(values[end - length : end].tolist()) for name, values in past.items()})
+        step({name: values[end - length : end].tolist() for name, values in past.items()})
     return step
 
 
