@@ -68,18 +68,14 @@ def feature_arrays(bars: pl.DataFrame, *, indicators: Sequence[Indicator] = INDI
     """The numbers of `features`: one array a column of the indicators, in their order, NaN for its nulls."""
     if not bars.height:
         return [np.empty(0) for indicator in indicators for _ in indicator.columns]
-    exponent = max(-EXPONENT_MAX, min(EXPONENT_MAX, frexp(bars["close"][0])[1]))
+    given = _Columns(bars, times=1.0)
+    exponent = max(-EXPONENT_MAX, min(EXPONENT_MAX, frexp(given["close"][0])[1]))
     down, up = ldexp(1.0, -exponent), ldexp(1.0, exponent)
-    arrays: list[Floats] = []
-    names = {"high", "low"}.union(*(indicator.inputs for indicator in indicators))
-    given = {name: bars[name].to_numpy() for name in names}
+    scaled, arrays = _Columns(bars, times=down), list[Floats]()
     with np.errstate(all="ignore"):  # overflow and division by nothing end as NaN
         highest, lowest = np.maximum.reduce(given["high"]) * down, np.minimum.reduce(given["low"]) * down
         is_near = bool(highest < NEAR and lowest > 1.0 / NEAR)
         is_moderate = is_near and abs(exponent) <= _MODERATE
-        scaled = given
-        if not (is_moderate and all(indicator.is_plain for indicator in indicators)):
-            scaled = {name: values if name == "volume" else values * down for name, values in given.items()}
         for indicator in indicators:
             is_plain, is_safe = is_moderate and indicator.is_plain, is_near and indicator.is_tame
             made = indicator.series(given if is_plain else scaled)
@@ -91,9 +87,23 @@ def feature_arrays(bars: pl.DataFrame, *, indicators: Sequence[Indicator] = INDI
                     np.multiply(values, up, out=values)
                 if not is_safe:
                     _hold_to_its_range(values, column)
-    if not is_near:
-        _strike_out_what_is_too_far(arrays, scaled["high"])
+        if not is_near:
+            _strike_out_what_is_too_far(arrays, scaled["high"])
     return arrays
+
+
+class _Columns(dict[str, Floats]):
+    """The bars' columns as arrays, prices so many times what they are; each made when it is first asked for."""
+
+    def __init__(self, bars: pl.DataFrame, *, times: float) -> None:
+        self._bars, self._times = bars, times
+
+    def __missing__(self, name: str) -> Floats:
+        values: Floats = self._bars.get_column(name).to_numpy()
+        if self._times != 1.0 and name != "volume":
+            values = values * self._times
+        self[name] = values
+        return values
 
 
 def features_row(values: Mapping[str, float | None]) -> pl.DataFrame:

@@ -50,6 +50,6 @@ def _number(source: str, text: str) -> float:
     except ValueError:
         value = float("nan")
     if not isfinite(value):
-        msg = f"The weight of {source[:TYPED_MAX]} is {text!r}: write a number from 0 to 1, such as 0.15."
+        msg = f"The weight of {source[:TYPED_MAX].replace('_', ' ')} is {text!r}: write a number from 0 to 1, such as 0.15."
         raise ValueError(msg)
     return value
