@@ -161,3 +161,16 @@ async def test_what_was_known_then_decides_also_of_the_others() -> None:
     assert [(await recomputed(decision, windows=books, policies=books)).identical for books in (later, corrected, changed)] == [
         True, True, False,
     ]  # fmt: skip
+
+
+async def test_a_decision_made_before_a_bar_of_its_own_came_late_is_recomputed_without_it() -> None:
+    whole = frames(420)
+    lacking = whole | {"AAPL": whole["AAPL"].filter(pl.int_range(pl.len()) != 380)}
+    kept: dict[str, Decision] = {}
+    backtest(the_policy(), lacking, cash=CASH_IN, keep=lambda decision: kept.update({decision.id: decision}))
+    at = whole["AAPL"]["closed_at"][400]
+    (decision,) = [d for d in kept.values() if (d.symbol, d.bar.closed_at) == ("AAPL", at)]
+    books = Stored(now=whole, then=lacking)
+
+    assert decision.features[RANK] is not None
+    assert (await recomputed(decision, windows=books, policies=books)).identical

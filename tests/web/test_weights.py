@@ -59,6 +59,7 @@ async def test_what_does_not_fit_stays_typed_and_says_why(house: House, desk: Fa
     assert answer.status_code == 422
     assert says in answer.text
     assert f'value="{text}"' in answer.text
+    assert answer.text.count('aria-invalid="true"') == (0 if text == "0.9" else 1), "only what is wrong by itself"
     assert not desk.weighing.asked
 
 

@@ -1,11 +1,10 @@
 """Fetch what a stored decision rests on, and recompute it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Protocol, Self
+from typing import Protocol
 
 import polars as pl
 
@@ -13,7 +12,6 @@ from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.strategies.strategy import Sourced
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision
-from evil2root.domain.market.indicators import Floats
 from evil2root.domain.signals.standing import SYMBOLS_MIN, returns_by, with_standing
 from evil2root.engine.desk import Recomputed
 from evil2root.engine.replaying import recompute
@@ -48,59 +46,46 @@ async def recomputed(stored: Decision, *, windows: WindowStore, policies: Policy
         msg = f"The policy {stored.policy_digest} that {stored.id} was made by is not in the database."
         raise LookupError(msg)
     now, then = windows.window, partial(windows.window_then, of=(stored.symbol, stored.bar.opened_at))
-    others = await _Others.of(stored, policy, now)
-    window = await others.window(now)
+    others = _others(stored, policy)
+    window = await _window(stored, now, others, now)
     found = await asyncio.to_thread(recompute, stored, window, policy)
     if found.identical:
         return found
     # A split, a dividend or a late bar since then changed what is stored: what was known then decides.
-    known = await others.window(then)
+    known = await _window(stored, then, others, now)
     if not known.equals(window):
         found = await asyncio.to_thread(recompute, stored, known, policy)
-    if found.identical or not others.names:
+    if found.identical or not others:
         return found
     # Of the others too, in the end: what they returned is seldom restated, and bars of theirs may be stored later.
-    known = await (await _Others.of(stored, policy, then)).window(then)
+    known = await _window(stored, then, others, then)
     return await asyncio.to_thread(recompute, stored, known, policy)
 
 
 Get = Callable[..., Awaitable[pl.DataFrame]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Others:
-    """What the others of the watchlist had returned by the openings of a decision's window."""
+def _others(stored: Decision, policy: Policy) -> tuple[str, ...]:
+    """Those a decision's symbol is compared with; empty where no standing among them is read."""
+    traded = policy.traded
+    if stored.symbol not in traded or len(traded) < SYMBOLS_MIN or not isinstance(policy.strategy, Sourced):
+        return ()
+    return tuple(symbol for symbol in traded if symbol != stored.symbol)
 
-    stored: Decision
-    names: tuple[str, ...]
-    """Empty where no standing among them is read."""
-    returns: tuple[Floats, ...]
 
-    @classmethod
-    async def of(cls, stored: Decision, policy: Policy, get: Get) -> Self:
-        """Look them up one by one: whole series are long, and their returns at those openings short."""
-        names: tuple[str, ...] = ()
-        if (
-            stored.symbol in policy.traded
-            and len(policy.traded) >= SYMBOLS_MIN
-            and isinstance(policy.strategy, Sourced)
-        ):
-            names = tuple(symbol for symbol in policy.traded if symbol != stored.symbol)
-        returns = []
-        until = {"until": stored.bar.closed_at}
-        if names:
-            window = await get(stored.symbol, stored.interval, start=stored.window_from, **until)
-            opened = window["opened_at"].to_physical().to_numpy()
-            for name in names:
-                frame = await get(name, stored.interval, start=_BEGINNING, **until)
-                returns.append(await asyncio.to_thread(returns_by, opened, frame))
-        return cls(stored=stored, names=names, returns=tuple(returns))
+async def _window(stored: Decision, get: Get, others: Sequence[str], get_others: Get) -> pl.DataFrame:
+    """The window of the decision, with standings where there are others.
 
-    async def window(self, get: Get) -> pl.DataFrame:
-        """The window of the decision, with standings where there are others."""
-        own = partial(get, self.stored.symbol, self.stored.interval, until=self.stored.bar.closed_at)
-        if not self.names:
-            return await own(start=self.stored.window_from)
-        series = await own(start=_BEGINNING)
-        window = series.filter(pl.col("opened_at") >= self.stored.window_from)
-        return await asyncio.to_thread(with_standing, window, series, self.returns)
+    These are looked up one by one: whole series are long, and their returns at the window's openings short.
+    """
+    until = {"until": stored.bar.closed_at}
+    if not others:
+        return await get(stored.symbol, stored.interval, start=stored.window_from, **until)
+    series = await get(stored.symbol, stored.interval, start=_BEGINNING, **until)
+    window = series.filter(pl.col("opened_at") >= stored.window_from)
+    opened = window["opened_at"].to_physical().to_numpy()
+    returns = []
+    for name in others:
+        frame = await get_others(name, stored.interval, start=_BEGINNING, **until)
+        returns.append(await asyncio.to_thread(returns_by, opened, frame))
+    return await asyncio.to_thread(with_standing, window, series, returns)

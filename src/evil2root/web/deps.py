@@ -1,5 +1,6 @@
 """What routes ask of a request: the desk, the caller, and the one block of figures each page begins with."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
@@ -40,11 +41,7 @@ def may_trade(identity: Identity | None) -> bool:
 
 def trader(request: Request) -> Identity:
     """Return the caller, who must be allowed to act; a viewer gets 403."""
-    identity = caller_of(request)
-    if identity is None or not may_trade(identity):
-        who = identity.name if identity is not None else "Nobody"
-        raise HTTPException(403, f"{who} may look but not act: this needs the role trader. Ask an admin for it.")
-    return identity
+    return _allowed(request, may_trade, "may look but not act: this needs the role trader. Ask an admin for it.")
 
 
 def may_administer(identity: Identity | None) -> bool:
@@ -54,10 +51,13 @@ def may_administer(identity: Identity | None) -> bool:
 
 def admin(request: Request) -> Identity:
     """Return the caller, who must be allowed to change the rules; others get 403."""
+    return _allowed(request, may_administer, "may not change the rules: this needs the role admin.")
+
+
+def _allowed(request: Request, may: Callable[[Identity | None], bool], otherwise: str) -> Identity:
     identity = caller_of(request)
-    if identity is None or not may_administer(identity):
-        who = identity.name if identity is not None else "Nobody"
-        raise HTTPException(403, f"{who} may not change the rules: this needs the role admin.")
+    if identity is None or not may(identity):
+        raise HTTPException(403, f"{identity.name if identity is not None else 'Nobody'} {otherwise}")
     return identity
 
 

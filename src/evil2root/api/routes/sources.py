@@ -21,8 +21,8 @@ router = APIRouter(prefix="/sources", route_class=StrictRoute, tags=["decisions"
 async def get_sources(desk: DeskDep) -> SourcesOut:
     """Return each source with its weight, how its probabilities did on stored history, and how its scores are read now.
 
-    Computed anew when asked for, from up to 4,096 bars of up to 25 symbols, with places among all that are traded. Every probability is held out: it rests
-    on outcomes that were known on its bar. Empty for a strategy without sources.
+    Computed anew when asked for, from up to 4,096 bars of up to 25 symbols, with places among all that are traded.
+    Every probability is held out: it rests on outcomes that were known on its bar. Empty for a strategy without sources.
     """
     return SourcesOut.of(await sources_report(desk), changed=desk.weighing.newest)
 

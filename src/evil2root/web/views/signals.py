@@ -80,6 +80,8 @@ class WeightField:
     label: str
     value: str
     """As it is, or as it was typed."""
+    is_wrong: bool
+    """Is it no weight by itself? Where each is one and only their sum is wrong, none is marked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,11 @@ class WeightsForm:
     problem: str
     since: str
     """Who changed them last; empty while they are those of the settings."""
+
+    @property
+    def first_to_look_at(self) -> WeightField | None:
+        """The first wrong one, or the first of all."""
+        return next((one for one in self.fields if one.is_wrong), self.fields[0] if self.fields else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,19 +135,29 @@ FIELD = "weight_"
 
 
 def _weights_form(desk: Desk, sources: Sequence[SourceReport], typed: Mapping[str, str], problem: str) -> WeightsForm:
+    values = [typed.get(one.source.name, f"{one.weight:.12g}") for one in sources]
     fields = tuple(
         WeightField(
-            field=f"{FIELD}{one.source.name}", label=source_name(one.source.name),
-            value=typed.get(one.source.name, f"{one.weight:.12g}"),
+            field=f"{FIELD}{one.source.name}",
+            label=source_name(one.source.name),
+            value=value,
+            is_wrong=not _fits(value),
         )
-        for one in sources
-    )  # fmt: skip
+        for one, value in zip(sources, values, strict=True)
+    )
     newest = desk.weighing.newest
     since = ""
     if newest is not None:
         stamp = place_of(desk.policy, desk.status().now).stamp(newest.at).text
         since = f"{newest.actor} {'gave back those of the settings' if newest.weights is None else 'set them'}, {stamp}"
     return WeightsForm(fields=fields, total=_total(fields), problem=problem, since=since)
+
+
+def _fits(value: str) -> bool:
+    try:
+        return 0.0 <= float(value) <= 1.0
+    except ValueError:
+        return False
 
 
 def _total(fields: Sequence[WeightField]) -> str:
