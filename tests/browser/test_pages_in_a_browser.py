@@ -229,9 +229,7 @@ async def test_search_finds_while_typing_and_by_its_keys(browser: Browser, site:
         await page.keyboard.type("msf")
         await expect(page.locator("#found")).to_contain_text("MSFT")
         await page.keyboard.press("Escape")  # empties the field
-        await page.keyboard.press("Escape")
-        await expect(page.locator("dialog#palette")).not_to_be_visible()
-        await page.keyboard.press("g")
-        await page.keyboard.press("d")
+        # The next keys come before the browser has drawn the page without the dialog, whose field still has the focus.
+        await asyncio.gather(*(page.keyboard.press(key) for key in ("Escape", "g", "d")))
         await page.wait_for_url(f"{site.base}/decisions")
         assert wrong == []
