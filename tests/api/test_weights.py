@@ -28,6 +28,20 @@ async def test_an_admin_gives_other_weights_once_and_the_list_says_who(fresh_hou
     assert all(origin == "api 127.0.0.1" for _, _, origin in house.desk.weighing.asked)
 
 
+async def test_who_says_what_was_seen_overwrites_nobody(fresh_house: House) -> None:
+    async with fresh_house.keyed() as client:
+
+        async def asked(key: str, body: dict[str, object]) -> int:
+            return (await client.patch(f"{API}/sources", json=body, headers=idempotent(key))).status_code
+
+        assert await asked("a", {"weights": None, "seen": 0}) == 200
+        assert await asked("b", {"weights": None, "seen": 0}) == 409
+        assert await asked("c", {"weights": None, "seen": 1}) == 200
+        assert await asked("d", {"weights": None}) == 200
+        assert await asked("e", {"weights": None, "seen": -1}) == 422
+        assert await asked("f", {"weights": None, "seen": "1"}) == 422
+
+
 async def test_nobody_but_an_admin_changes_weights(fresh_house: House) -> None:
     house = fresh_house
     async with house.client() as client:

@@ -128,6 +128,23 @@ async def test_a_restart_goes_on_with_the_changed_weights_and_they_can_be_taken_
     assert kept.changes[-1].weights is None
 
 
+async def test_what_somebody_else_has_changed_meanwhile_is_not_overwritten() -> None:
+    kept = MemoryWeights()
+    async with running(Books(), kept, first=1) as (engine, _, weighing):
+        first = await weighing.weigh(WANTED, by="ann", origin="t", seen=0)
+        in_force = engine.policy.digest
+        late = await weighing.weigh({FIRST: 0.05, SECOND: WANTED[SECOND] - 0.05}, by="bob", origin="t", seen=0)
+        back = await weighing.weigh(None, by="bob", origin="t", seen=0)
+        same = await weighing.weigh(WANTED, by="bob", origin="t", seen=0)
+        assert engine.policy.digest == in_force
+        aware = await weighing.weigh(None, by="bob", origin="t", seen=kept.changes[-1].number)
+
+    assert [reply.done for reply in (first, late, back, same, aware)] == [True, False, False, True, True]
+    assert "ann changed the weights after you looked" in late.says
+    assert f"{FIRST} 0, {SECOND} {WANTED[SECOND]:g}" in late.says
+    assert len(kept.changes) == 2
+
+
 async def test_refuses_a_sum_that_is_not_one_and_a_source_that_is_not_there() -> None:
     kept = MemoryWeights()
     async with running(Books(), kept, first=1) as (engine, _, weighing):

@@ -23,7 +23,8 @@ def house(desk: FakeDesk) -> House:
 
 
 def typed(**changes: str) -> dict[str, str]:
-    return {f"weight_{name}": changes.get(name, str(weight)) for name, weight in DEFAULT_WEIGHTS.by_source}
+    weights = {f"weight_{name}": changes.get(name, str(weight)) for name, weight in DEFAULT_WEIGHTS.by_source}
+    return {**weights, "seen": changes.get("seen", "0")}
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -39,14 +40,28 @@ async def test_an_admin_changes_them_and_gives_them_back(house: House, desk: Fak
     async with house.signed_in() as (client, token):
         changed = await client.post("/signals/weights", data={**moved, "csrf_token": token})
         html = (await client.get("/signals")).text
-        back = await client.post("/signals/weights", data={**moved, "how": "defaults", "csrf_token": token})
+        again = {**moved, "seen": "1", "how": "defaults", "csrf_token": token}
+        back = await client.post("/signals/weights", data=again)
 
     assert (changed.status_code, back.status_code) == (303, 303)
     first, second = desk.weighing.asked
-    assert first[0] == {name.removeprefix("weight_"): float(value) for name, value in moved.items()}
+    assert first[0] == {name.removeprefix("weight_"): float(value) for name, value in moved.items() if name != "seen"}
     assert first[1:] == ("admin-person", "web 127.0.0.1")
     assert second[0] is None
     assert "admin-person set them" in html
+
+
+@pytest.mark.parametrize("seen", ["0", "", "x", "-1", "9" * 30])
+async def test_a_form_filled_in_over_other_weights_changes_nothing(house: House, desk: FakeDesk, seen: str) -> None:
+    moved = typed(**{NAMES[0]: "0", NAMES[1]: str(sum(weight for _, weight in DEFAULT_WEIGHTS.by_source[:2]))})
+    async with house.signed_in() as (client, token):
+        await client.post("/signals/weights", data={**moved, "csrf_token": token})
+        assert 'name="seen" value="1"' in (await client.get("/signals")).text
+        await client.post("/signals/weights", data={**typed(seen=seen), "csrf_token": token})
+        html = (await client.get("/signals")).text
+
+    assert "Nothing was changed: admin-person changed the weights." in html
+    assert len(desk.weighing.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -59,6 +74,7 @@ async def test_what_does_not_fit_stays_typed_and_says_why(house: House, desk: Fa
     assert answer.status_code == 422
     assert says in answer.text
     assert f'value="{text}"' in answer.text
+    assert 'name="seen" value="0"' in answer.text, "what was seen when it was filled in"
     assert answer.text.count('aria-invalid="true"') == (0 if text == "0.9" else 1), "only what is wrong by itself"
     assert not desk.weighing.asked
 

@@ -94,11 +94,13 @@ class EngineWeighing:
             await self._engine.adopt(lambda: _given(policy))
         self._newest, self._is_unclear = change, False
 
-    async def weigh(self, asked: Mapping[str, float] | None, *, by: str, origin: str) -> Reply:
+    async def weigh(
+        self, asked: Mapping[str, float] | None, *, by: str, origin: str, seen: int | None = None
+    ) -> Reply:
         """Give sources other weights; see `Weighing.weigh`. Whoever gives up waiting does not stop what has begun."""
-        return await asyncio.shield(asyncio.ensure_future(self._weigh(asked, by=by, origin=origin)))
+        return await asyncio.shield(asyncio.ensure_future(self._weigh(asked, by=by, origin=origin, seen=seen)))
 
-    async def _weigh(self, asked: Mapping[str, float] | None, *, by: str, origin: str) -> Reply:
+    async def _weigh(self, asked: Mapping[str, float] | None, *, by: str, origin: str, seen: int | None) -> Reply:
         async with self._one:
             if self._is_unclear:
                 try:
@@ -116,6 +118,8 @@ class EngineWeighing:
             changed = self._newest is not None and self._newest.weights is not None
             if wanted == now and (asked is not None or not changed):
                 return Reply(done=True, says=f"Nothing to change: {_said(now)}.")
+            if seen is not None and seen != (0 if self._newest is None else self._newest.number):
+                return Reply(done=False, says=f"Nothing was changed: {_since(self._newest)} In force: {_said(now)}.")
             options = {} if asked is None else _options(wanted)
             policy = self._made(options)
             try:
@@ -149,6 +153,12 @@ class EngineWeighing:
 
 
 _UNCLEAR = "Whether the change is written down is not known: it decides nothing until you ask again or start anew."
+
+
+def _since(newest: WeightChange | None) -> str:
+    if newest is None:
+        return "the weights you looked at are in force no more."
+    return f"{newest.actor} changed the weights after you looked, {newest.at:%d %b %Y %H:%M} UTC."
 
 
 async def _given(policy: Policy) -> Policy:

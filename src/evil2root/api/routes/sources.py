@@ -34,12 +34,12 @@ async def change_weights(
     """Give sources other default weights, from the next decision on and over restarts; null gives back the settings'.
 
     Sources that are not named keep theirs. After that all weights sum to 1, else nothing changes (422). Decisions made
-    before keep the weights they were made by. The change is in the audit log with the weights before and after.
+    before keep the weights they were made by. With `seen` nobody's change is overwritten unread. The change is in the audit log with the weights before and after.
     """
 
     async def change() -> ReplyOut:
         try:
-            return done(await desk.weighing.weigh(body.weights, by=caller.name, origin=origin))
+            return done(await desk.weighing.weigh(body.weights, by=caller.name, origin=origin, seen=body.seen))
         except ValueError as problem:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(problem), field="body.weights") from problem
 

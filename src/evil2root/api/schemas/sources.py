@@ -94,6 +94,8 @@ class WeightsIn(Body):
         max_length=50, examples=[{"trend_following": 0.1, "breakout": 0.25}]
     )
     """Those that change; null gives back those of the settings."""
+    seen: int | None = Field(default=None, ge=0)
+    """`changed.number` as you read it, 0 for null: when another change is in force by now, nothing changes (409)."""
 
 
 class SourcesOut(Out):

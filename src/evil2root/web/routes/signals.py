@@ -9,13 +9,17 @@ from evil2root.web.deps import AdminDep, DeskDep, origin_of
 from evil2root.web.notice import answered
 from evil2root.web.regions import guarded
 from evil2root.web.routes.pages import answer, frame
-from evil2root.web.views.signals import FIELD, signals_page
+from evil2root.web.views.signals import FIELD, Draft, signals_page
 
 router = APIRouter()
 
 BACK = "/signals"
 TYPED_MAX = 40
 """Characters of a weight that are looked at."""
+
+SEEN_DIGITS_MAX = 19
+NEVER = -1
+"""A number no change has: a form that does not say what it was filled in over changes nothing."""
 
 
 @router.get("/signals")
@@ -34,14 +38,21 @@ async def weigh(request: Request, desk: DeskDep, who: AdminDep) -> Response:
         for name, value in form.items()
         if name.startswith(FIELD)
     }
+    seen = _seen(form.get("seen"))
     try:
         asked = None if form.get("how") == "defaults" else {name: _number(name, text) for name, text in typed.items()}
-        return answered(await desk.weighing.weigh(asked, by=who.name, origin=origin_of(request)), back=BACK)
+        reply = await desk.weighing.weigh(asked, by=who.name, origin=origin_of(request), seen=seen)
+        return answered(reply, back=BACK)
     except ValueError as wrong:
-        making = signals_page(desk, typed=typed, problem=f"Nothing was changed. {wrong}")
+        making = signals_page(desk, draft=Draft(typed=typed, seen=seen, problem=f"Nothing was changed. {wrong}"))
         page = await guarded(making, what="The history could not be read", name="signals")
         around = frame(request, desk, page="signals")
         return answer(request, "pages/signals.html", frame=around, page=page, status=422)
+
+
+def _seen(sent: object) -> int:
+    text = str(sent)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < SEEN_DIGITS_MAX else NEVER
 
 
 def _number(source: str, text: str) -> float:

@@ -8,6 +8,7 @@ from evil2root.domain.signals.calibration import OUTCOMES_MIN
 from evil2root.domain.signals.reliability import CLASSES, Reliability
 from evil2root.engine.desk import Desk
 from evil2root.engine.source_reports import Calibration, SourceReport, sources_report
+from evil2root.engine.weights_kept import WeightChange
 from evil2root.web import format as f
 from evil2root.web.views.common import Badge, Delta, place_of
 from evil2root.web.views.symbols import source_name
@@ -93,6 +94,8 @@ class WeightsForm:
     problem: str
     since: str
     """Who changed them last; empty while they are those of the settings."""
+    seen: int
+    """The number of that change, 0 for none: what is on the page is what whoever sends the form has seen."""
 
     @property
     def first_to_look_at(self) -> WeightField | None:
@@ -111,10 +114,20 @@ class SignalsPage:
     weights: WeightsForm
 
 
-async def signals_page(desk: Desk, *, typed: Mapping[str, str] | None = None, problem: str = "") -> SignalsPage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Weights that were typed and not taken."""
+
+    typed: Mapping[str, str]
+    seen: int
+    problem: str
+
+
+async def signals_page(desk: Desk, *, draft: Draft | None = None) -> SignalsPage:
     """Build the page from stored history."""
+    newest = desk.weighing.newest  # before the weights are read: a change between the two is then one nobody has seen
     report = await sources_report(desk)
-    weights = _weights_form(desk, report.sources, typed or {}, problem)
+    weights = _weights_form(desk, report.sources, newest, draft)
     if not report.sources:
         return SignalsPage(answer="", sub="", rows=(), calibrations=(), weights=weights)
     rows = [_row(one.reliability, _about(one), f.num(one.weight)) for one in report.sources]
@@ -134,8 +147,11 @@ FIELD = "weight_"
 """Begins the names of the form's fields."""
 
 
-def _weights_form(desk: Desk, sources: Sequence[SourceReport], typed: Mapping[str, str], problem: str) -> WeightsForm:
-    values = [typed.get(one.source.name, f"{one.weight:.12g}") for one in sources]
+def _weights_form(
+    desk: Desk, sources: Sequence[SourceReport], newest: WeightChange | None, draft: Draft | None
+) -> WeightsForm:
+    draft = draft or Draft(typed={}, seen=0 if newest is None else newest.number, problem="")
+    values = [draft.typed.get(one.source.name, f"{one.weight:.12g}") for one in sources]
     fields = tuple(
         WeightField(
             field=f"{FIELD}{one.source.name}",
@@ -150,7 +166,7 @@ def _weights_form(desk: Desk, sources: Sequence[SourceReport], typed: Mapping[st
     if newest is not None:
         stamp = place_of(desk.policy, desk.status().now).stamp(newest.at).text
         since = f"{newest.actor} {'gave back those of the settings' if newest.weights is None else 'set them'}, {stamp}"
-    return WeightsForm(fields=fields, total=_total(fields), problem=problem, since=since)
+    return WeightsForm(fields=fields, total=_total(fields), problem=draft.problem, since=since, seen=draft.seen)
 
 
 def _fits(value: str) -> bool:
