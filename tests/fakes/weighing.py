@@ -19,9 +19,7 @@ class FakeWeighing:
     newest: WeightChange | None = None
     asked: list[tuple[Mapping[str, float] | None, str, str]] = field(default_factory=list)
 
-    async def weigh(
-        self, asked: Mapping[str, float] | None, *, by: str, origin: str, seen: int | None = None
-    ) -> Reply:
+    async def weigh(self, asked: Mapping[str, float] | None, *, by: str, origin: str, seen: int | None = None) -> Reply:
         weights = None if asked is None else dict(DEFAULT_WEIGHTS.but(asked).by_source)
         if self.newest is not None and seen not in {None, self.newest.number}:
             return Reply(done=False, says=f"Nothing was changed: {self.newest.actor} changed the weights.")

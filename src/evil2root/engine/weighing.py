@@ -94,9 +94,7 @@ class EngineWeighing:
             await self._engine.adopt(lambda: _given(policy))
         self._newest, self._is_unclear = change, False
 
-    async def weigh(
-        self, asked: Mapping[str, float] | None, *, by: str, origin: str, seen: int | None = None
-    ) -> Reply:
+    async def weigh(self, asked: Mapping[str, float] | None, *, by: str, origin: str, seen: int | None = None) -> Reply:
         """Give sources other weights; see `Weighing.weigh`. Whoever gives up waiting does not stop what has begun."""
         return await asyncio.shield(asyncio.ensure_future(self._weigh(asked, by=by, origin=origin, seen=seen)))
 

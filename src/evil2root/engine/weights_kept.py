@@ -27,9 +27,7 @@ class Weighing(Protocol):
         """The change in force; none as long as nobody made one."""
         ...
 
-    async def weigh(
-        self, asked: Mapping[str, float] | None, *, by: str, origin: str, seen: int | None = None
-    ) -> Reply:
+    async def weigh(self, asked: Mapping[str, float] | None, *, by: str, origin: str, seen: int | None = None) -> Reply:
         """Give sources other weights, from the next decision on; none gives back those of the settings.
 
         Sources that are not named keep theirs. `seen` is the number of the change whose weights the asker looked at, 0
