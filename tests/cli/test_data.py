@@ -122,12 +122,15 @@ def test_exports_what_can_be_imported_again_bit_for_bit(data_dir: Path, tmp_path
 
     out = call(data_dir, "data", "export", "TEST", "--interval", "1d", "-o", str(path))
     back = take_in(data_dir, path, "--json", symbol="TEST")
+    into = call(data_dir, "data", "export", "TEST", "--interval", "1d", "-o", f"{tmp_path / 'folder'}/")
     nothing = call(data_dir, "data", "export", "NOPE", "--interval", "1d", "-o", str(tmp_path / "nope.parquet"))
 
     assert (out.code, out.out) == (0, f"2148 bars of TEST 1d written to {path}.\n")
     assert json.loads(back.out)["same"] == 2148
     assert (nothing.code, is_one_line(nothing)) == (1, True)
-    assert [one.name for one in tmp_path.iterdir()] == ["TEST.parquet"]
+    assert into.out == f"2148 bars of TEST 1d written to {tmp_path / 'folder' / 'TEST_1d.parquet'}.\n"
+    assert (tmp_path / "folder" / "TEST_1d.parquet").read_bytes() == path.read_bytes()
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["TEST.parquet", "folder"]
 
 
 @pytest.mark.slow

@@ -83,7 +83,7 @@ def data_import(
 def data_export(
     symbols: Annotated[list[str], typer.Argument()],
     interval: Step,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The Parquet file to write; for several symbols a folder.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The Parquet file to write (one symbol), or a folder, which has no ending.")],
     features: Annotated[bool, typer.Option("--features", help="Write features instead, also of what is around: index, VIX, rates, sector, rank among the symbols named, company dates.")] = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:  # fmt: skip

@@ -167,8 +167,11 @@ def _named(symbols: Sequence[str], step: str) -> tuple[list[str], Interval]:
 
 
 def _files(names: Sequence[str], length: Interval, output: Path, *, ending: str) -> dict[str, Path]:
-    """Name a file for each symbol: the output itself for one, else `SYMBOL_INTERVAL` in the folder it names."""
-    if len(names) == 1 and not output.is_dir():
+    """Name a file for each symbol: the output itself for one, else `SYMBOL_INTERVAL` in the folder it names.
+
+    A name without an ending is a folder for one symbol, too: a script need not know how many there are.
+    """
+    if len(names) == 1 and (output.is_file() or (output.suffix and not output.is_dir())):
         return {names[0]: output}
     if output.suffix == ".parquet" and not output.is_dir():
         text = f"{output} names one file, and {len(names)} symbols are exported: name a folder with -o."
