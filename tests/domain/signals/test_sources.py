@@ -142,9 +142,27 @@ def test_a_view_names_the_score_its_largest_parts_and_where_the_probability_is_f
     ((signals, _),) = views(features_row(a_row(**UP)))
 
     assert signals[0].reason == (
-        "Leans up +1.00: close 110 above SMA 20 106, above SMA 50 102, above SMA 200 95 at ADX 40, a trend (+0.50); "
-        "MACD histogram +0.6 (+0.17); SuperTrend up (+0.17). Probability is a prior: 0 of 300 outcomes known."
+        "P(up) 0.70, a prior (0 of 300 outcomes known). Score +1.00: close 110 above SMA 20 106, above SMA 50 102, "
+        "above SMA 200 95 at ADX 40, a trend (+0.50); MACD histogram +0.6 (+0.17); SuperTrend up (+0.17)."
     )
+
+
+@pytest.mark.parametrize(
+    ("slope", "says"),
+    [
+        (-0.4, "P(up) 0.55 (0.65 at score 0, by 812 past outcomes; they turn the score around). Score +1.00: "),
+        (0.4, "P(up) 0.73 (0.65 at score 0, by 812 past outcomes). Score +1.00: "),
+    ],
+)
+def test_a_reason_tells_the_drift_apart_from_what_the_score_adds(slope: float, says: str) -> None:
+    name = TrendFollowing().name
+    fitted = {f"platt_slope_{name}": slope, f"platt_base_{name}": 0.6, f"platt_outcomes_{name}": 812.0}
+
+    ((signals, _),) = views(features_row(a_row(**UP) | fitted))
+
+    (told,) = (signal for signal in signals if signal.source == name)
+    assert told.reason.startswith(says)
+    assert says.startswith(f"P(up) {told.p_up:.2f}")
 
 
 UP = {
@@ -229,7 +247,7 @@ class TestBreakout:
         row = a_row(close=107.0, volume_ratio_20=2.0, squeeze_10=1.0)
 
         assert p_up_of(Breakout(), row) == pytest.approx(PRIOR_P_MAX)
-        assert "Leans up +1.00: close 107 is 1.00 ATR above the 20-bar high 105 (+0.60)" in reason_of(Breakout(), row)
+        assert "Score +1.00: close 107 is 1.00 ATR above the 20-bar high 105 (+0.60)" in reason_of(Breakout(), row)
         assert "volume 2.00 times the usual (+0.20)" in reason_of(Breakout(), row)
 
     def test_expects_a_break_downwards_to_go_on(self) -> None:

@@ -181,8 +181,14 @@ def p_up(score: float, slope: float | None, base: float | None) -> float:
     return min(1.0 - P_UP_MIN, max(P_UP_MIN, logistic(base + slope * score)))
 
 
-def said_of(outcomes: float | None, *, is_fitted: bool) -> str:
-    """Where a probability comes from, as the end of a reason."""
-    if is_fitted:
-        return f"Probability from {outcomes or 0.0:.0f} past outcomes."
-    return f"Probability is a prior: {outcomes or 0.0:.0f} of {OUTCOMES_MIN} outcomes known."
+def reading(probability: float, slope: float | None, base: float | None, outcomes: float | None) -> str:
+    """How a score became a probability, as the beginning of a reason.
+
+    What past outcomes say whatever the score (the drift of the market) is told apart from what the score adds, and
+    that they turn a score around where rises followed low ones.
+    """
+    known = f"{outcomes or 0.0:.0f}"
+    if slope is None or base is None:
+        return f"P(up) {probability:.2f}, a prior ({known} of {OUTCOMES_MIN} outcomes known)."
+    turned = "; they turn the score around" if slope < 0.0 else ""
+    return f"P(up) {probability:.2f} ({logistic(base):.2f} at score 0, by {known} past outcomes{turned})."

@@ -8,7 +8,7 @@ import polars as pl
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.indicators import Floats
 from evil2root.domain.signals.breakout import Breakout
-from evil2root.domain.signals.calibration import CALIBRATION_VERSION, calibration, column_names, p_up, said_of
+from evil2root.domain.signals.calibration import CALIBRATION_VERSION, calibration, column_names, p_up, reading
 from evil2root.domain.signals.fusion import Weights, fuse
 from evil2root.domain.signals.higher_trend import HigherTrend
 from evil2root.domain.signals.inputs import INPUTS_HASH, inputs
@@ -30,8 +30,11 @@ DEFAULT_WEIGHTS = Weights.of({
 })  # fmt: skip
 """Trend and its counterpart ahead; volume, regime and the higher interval confirm. Beliefs: nobody has fitted them."""
 
+WORDS_VERSION = "2"
+"""Raised by hand when reasons would read otherwise: they are recomputed to the letter as well."""
+
 PANEL_HASH = sha256(
-    "\n".join((INPUTS_HASH, CALIBRATION_VERSION, *(f"{s.name} {s.version} {s.horizon}" for s in SOURCES))).encode()
+    "\n".join((INPUTS_HASH, CALIBRATION_VERSION, WORDS_VERSION, *(f"{s.name} {s.version} {s.horizon}" for s in SOURCES))).encode()
 ).hexdigest()[:16]
 """Names what the sources read, the sources and their calibration. Part of a policy's digest."""
 
@@ -97,6 +100,6 @@ def _opinions(
     for source, (probability, score, parts) in zip(sources, numbers, strict=True):
         why = reason(source, row, score=score, parts=parts)
         if probability is not None:
-            slope, _, outcomes = column_names(source.name)
-            why = f"{why} {said_of(row.get(outcomes), is_fitted=row.get(slope) is not None)}"
+            slope, base, outcomes = (row.get(name) for name in column_names(source.name))
+            why = f"{reading(probability, slope, base, outcomes)} {why}"
         yield Opinion(source=source.name, version=source.version, horizon=source.horizon, p_up=probability, reason=why)

@@ -145,13 +145,16 @@ def than(value: float, other: float) -> str:
 
 
 def reason(source: Source, row: Row, *, score: float, parts: Sequence[float]) -> str:
-    """One line: the score and the votes that made most of it, or why there is none."""
+    """One line: the score and the votes that made most of it, or why there is none.
+
+    A score is no probability, and past outcomes may read it against its sign: `calibration.reading` says how.
+    """
     if score != score:  # noqa: PLR0124 - NaN
         return source.silence(row)
     told = [(phrase, part) for phrase, part in zip(source.phrases(row), parts, strict=True) if abs(part) >= PART_MIN]
     told.sort(key=_size, reverse=True)
-    leans = "Leans neither way" if score == 0.0 else f"Leans {'up' if score > 0.0 else 'down'} {score:+.2f}"
-    return f"{leans}: {'; '.join(f'{phrase} ({part:+.2f})' for phrase, part in told[:PHRASES_MAX])}."
+    votes = "; ".join(f"{phrase} ({part:+.2f})" for phrase, part in told[:PHRASES_MAX])
+    return f"Score {score:+.2f}: {votes}." if votes else f"Score {score:+.2f}."
 
 
 def _size(told: tuple[str, float]) -> float:
