@@ -90,6 +90,27 @@ def test_a_second_import_adds_nothing_and_a_differing_bar_stays_unless_replaced(
 
 
 @pytest.mark.slow
+def test_what_a_file_tells_that_can_not_be_true_is_set_aside_with_its_reason(data_dir: Path, tmp_path: Path) -> None:
+    path, prices = tmp_path / "slipped.csv", ("open", "high", "low", "close")
+    table = pl.read_csv(data_dir / "GOOG.csv").with_row_index("row")
+    times = pl.when(pl.col("row").is_between(500, 504)).then(100.0)
+    times = times.when(pl.col("row").is_between(900, 939)).then(0.5).otherwise(1.0)
+    table.select("time", *(pl.col(name) * times for name in prices), "volume").write_csv(path)
+
+    told = take_in(data_dir, path, symbol="SLIPPED")
+    again = json.loads(take_in(data_dir, path, "--json", symbol="SLIPPED").out)
+    (report,) = json.loads(call(data_dir, "data", "check", "SLIPPED", "--json").out)
+    believed = json.loads(take_in(data_dir, path, "--json", "--as-is", symbol="SLIPPED").out)
+
+    assert told.out.startswith("2103 new bars of SLIPPED 1d, 0 already there.\n45 rows were set aside")
+    assert (again["new"], again["same"], again["set_aside"]) == (0, 2103, 45)
+    named = [issue for issue in report["issues"] if issue["action"] == "quarantined"]
+    assert sum(issue["rows"] for issue in named) == 45
+    assert ("unit", 5) in [(issue["kind"], issue["rows"]) for issue in named]
+    assert (believed["new"], believed["same"], believed["set_aside"]) == (45, 2103, 0)
+
+
+@pytest.mark.slow
 def test_refuses_bad_files_in_one_line_and_stores_none_of_their_rows(data_dir: Path, tmp_path: Path) -> None:
     for name, (content, _) in BAD_FILES.items():
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -10,6 +10,8 @@ from evil2root.cli.console import Failure, print_json, run, table, when
 from evil2root.cli.exporting import export_features
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+REASONS_MAX = 5
+"""Lines on what was set aside; the rest is in the report on the data."""
 Step = Annotated[str, typer.Option("--interval", help="Bar length: 1m 5m 15m 30m 1h 4h 1d.")]
 
 
@@ -62,17 +64,26 @@ def data_import(
     symbol: Annotated[str, typer.Option(help="What the bars are of, as AAPL, BTC-USD or EURUSD=X.")],
     interval: Step,
     replace: Annotated[bool, typer.Option("--replace", help="Let differing bars replace the stored ones.")] = False,  # noqa: FBT002
+    as_is: Annotated[bool, typer.Option("--as-is", help="Believe every bar: set none aside.")] = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
-    """Store the bars of a file, all or none; bars that are there already are not stored twice."""
+    """Store the bars of a file; what can't be true of a market is set aside, what is there already is not stored twice."""
     from evil2root.main.storage import take_in  # noqa: PLC0415
 
-    added = run(take_in(file, symbol=symbol, step=interval, replace=replace))
+    taken = run(take_in(file, symbol=symbol, step=interval, replace=replace, as_is=as_is))
+    added = taken.added
     if as_json:
         print_json({"symbol": symbol, "interval": interval, "new": added.new, "same": added.same,
-                    "different": added.different, "replaced": replace, "first_different": added.first_different})  # fmt: skip
+                    "different": added.different, "replaced": replace, "first_different": added.first_different,
+                    "set_aside": taken.set_aside, "why_set_aside": taken.why})  # fmt: skip
         return
     typer.echo(f"{added.new} new bars of {symbol} {interval}, {added.same} already there.")
+    if taken.set_aside:
+        typer.echo(f"{taken.set_aside} rows were set aside, not stored as bars (--as-is believes them):")
+        for why in taken.why[:REASONS_MAX]:
+            typer.echo(f"  {why}")
+        if len(taken.why) > REASONS_MAX:
+            typer.echo(f"  and {len(taken.why) - REASONS_MAX} more: `evil2root data check {symbol}` lists them.")
     if added.different:
         kept = "were replaced" if replace else "were kept as stored; --replace lets the file win"
         typer.echo(

@@ -1,7 +1,8 @@
 """Bars in and out of the database, and how good they are."""
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,20 @@ from evil2root.adapters.postgres.reads import PostgresReads
 from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.core.instrument import instrument_for, require_symbol
 from evil2root.domain.core.timeframe import Interval, interval
+from evil2root.domain.market.cleaning import Known, clean
 from evil2root.domain.market.history import STORED_SCHEMA, History
 from evil2root.domain.market.report import SeriesQuality, series_quality
+from evil2root.domain.market.sources import RAW_SCHEMA, Fetched
 from evil2root.main.commands import opened
 from evil2root.main.failure import USAGE, Failure
 from evil2root.main.trading import calendars_of
 from evil2root.main.venues import PAPER
+
+FILE = "file"
+"""The source of imported bars, in the records of what was set aside."""
+
+SHOWN_MAX = 3
+"""Reasons that are named when nothing of a file is believed."""
 
 
 def _named(symbol: str, step: str) -> tuple[str, Interval]:
@@ -29,12 +38,49 @@ def _named(symbol: str, step: str) -> tuple[str, Interval]:
         raise Failure(str(problem), code=USAGE) from problem
 
 
-async def take_in(path: Path, *, symbol: str, step: str, replace: bool) -> Added:
-    """Store the bars of a file: all of them, or none if one can't be taken."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenIn:
+    """What became of a file's bars."""
+
+    added: Added
+    set_aside: int
+    why: tuple[str, ...]
+    """What was wrong with those, a line each."""
+
+
+async def take_in(path: Path, *, symbol: str, step: str, replace: bool, as_is: bool = False) -> TakenIn:
+    """Store the bars of a file: all that cleaning believes, or none if one can't be read.
+
+    A file is cleaned as an answer of a source is, and what is set aside is kept with its reason; `as_is` takes it at its
+    word. Raises `Failure` when nothing of it can be believed, `BadTable` when it can't be read.
+    """
     name, length = _named(symbol, step)
-    history = read_history(path, symbol=name, interval=length, now=SystemClock().now())
-    async with opened() as (_, database):
-        return await PostgresBars(database).add(history, replace=replace)
+    now = SystemClock().now()
+    history = read_history(path, symbol=name, interval=length, now=now)
+    async with opened() as (settings, database):
+        if as_is:
+            return TakenIn(added=await PostgresBars(database).add(history, replace=replace), set_aside=0, why=())
+        instrument = instrument_for(name)
+        told = Fetched(
+            symbol=name, interval=length, rows=history.stored.select(RAW_SCHEMA.names()), source=FILE, fetched_at=now
+        )
+        known = Known(has_volume=instrument.has_volume)
+        cleaned = await asyncio.to_thread(clean, told, calendars_of(settings).sessions(instrument), known)
+        await PostgresQuality(database).keep(cleaned)
+        why = tuple(f"{one.kind}: {one.detail}" for one in cleaned.issues if one.action == "quarantined")
+        if not cleaned.good.height:
+            text = f"None of the {history.stored.height} bars can be believed ({'; '.join(why[:SHOWN_MAX])})."
+            raise Failure(f"{text} --as-is takes the file at its word.")
+        kept = History(symbol=name, interval=length, stored=_as_written(cleaned.good, history), origin=history.origin)
+        added = await PostgresBars(database).add(kept, replace=replace)
+        return TakenIn(added=added, set_aside=cleaned.quarantined.height, why=why)
+
+
+def _as_written(good: pl.DataFrame, history: History) -> pl.DataFrame:
+    """Give believed bars the closes the file's reader gave them: the same file is the same bars, cleaned or not."""
+    read = history.stored.select("opened_at", read="closed_at")
+    joined = good.join(read, on="opened_at", how="left", maintain_order="left")
+    return joined.with_columns(closed_at=pl.coalesce("read", "closed_at")).drop("read")
 
 
 async def examine(symbols: Sequence[str], *, step: str | None) -> list[dict[str, Any]]:

@@ -38,13 +38,15 @@ def series_quality(
     Parameters
     ----------
     found
-        What cleaning named when the answers came.
+        What cleaning named when the answers came. It knew more, so what it named is not named again from the bars.
     """
     stored = history.stored
     passport = None
     if sessions is not None and stored.height:
         passport = passport_at(history.adjusted, sessions, history.interval, marks=marks)
-    named = sorted([*issues(history, sessions=sessions), *found], key=lambda one: (one.start, one.kind))
+    by_cleaning = {(one.kind, one.start) for one in found}
+    seen = [one for one in issues(history, sessions=sessions) if (one.kind, one.start) not in by_cleaning]
+    named = sorted([*seen, *found], key=lambda one: (one.start, one.kind))
     return SeriesQuality(
         symbol=history.symbol, interval=history.interval, bars=stored.height,
         first=stored["opened_at"][0] if stored.height else None,

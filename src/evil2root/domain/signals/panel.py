@@ -34,7 +34,9 @@ WORDS_VERSION = "2"
 """Raised by hand when reasons would read otherwise: they are recomputed to the letter as well."""
 
 PANEL_HASH = sha256(
-    "\n".join((INPUTS_HASH, CALIBRATION_VERSION, WORDS_VERSION, *(f"{s.name} {s.version} {s.horizon}" for s in SOURCES))).encode()
+    "\n".join(
+        (INPUTS_HASH, CALIBRATION_VERSION, WORDS_VERSION, *(f"{s.name} {s.version} {s.horizon}" for s in SOURCES))
+    ).encode()
 ).hexdigest()[:16]
 """Names what the sources read, the sources and their calibration. Part of a policy's digest."""
 
