@@ -15,7 +15,11 @@ from evil2root.adapters.market_data.files import write_parquet
 from evil2root.adapters.market_data.packaged import packaged
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.around.registry import AROUND_HASH, AROUND_NAMES
+from evil2root.domain.market.catalogue.measures import MEASURES
+from evil2root.domain.market.catalogue.registry import CATALOGUE_HASH
+from evil2root.domain.market.catalogue.states import STATES
 from evil2root.domain.market.features import FEATURE_NAMES, FEATURES_HASH
+from evil2root.domain.market.indicators import INDICATORS
 from evil2root.domain.market.window import features_series
 from tests.cli.cli_process import Ended, call, is_one_line
 from tests.postgres_fixtures import quick_folder
@@ -58,15 +62,15 @@ def test_writes_every_feature_with_the_hashes_and_says_what_to_fetch(data_dir: P
     assert done.code == 0, done
     assert "company.unknown" in done.err  # logs are not among what is printed
     told = json.loads(done.out)
-    assert (told["features_hash"], told["around_hash"]) == (FEATURES_HASH, AROUND_HASH)
+    hashes = {"features_hash": FEATURES_HASH, "catalogue_hash": CATALOGUE_HASH, "around_hash": AROUND_HASH}
+    assert {name: told[name] for name in hashes} == hashes
     assert told["lacking"] == ["XLK", "^TNX", "^VIX"]
     assert told["fetch"] == "evil2root data fetch XLK '^TNX' '^VIX' --interval 1d --start 2000-03-01"
     assert [one["symbol"] for one in told["no_events"]] == ["AAPL", "MSFT"]
     file = tmp_path / "out" / "AAPL_1d.features.parquet"
     assert told["files"][0]["file"] == str(file)
     words = pl.read_parquet_metadata(file)
-    assert words["evil2root.features_hash"] == FEATURES_HASH
-    assert words["evil2root.around_hash"] == AROUND_HASH
+    assert {name: words[f"evil2root.{name}"] for name in hashes} == hashes
     assert json.loads(words["evil2root.universe"]) == ["AAPL", "MSFT"]
 
 
@@ -79,8 +83,10 @@ def test_a_file_holds_the_features_of_the_windows_and_nulls_for_what_is_not_stor
     done = export(data_dir, "AAPL", "-o", str(file))
 
     table, bars = pl.read_parquet(file), packaged(Interval.D1)["AAPL"].adjusted
-    assert table.columns == ["opened_at", "closed_at", "close", *FEATURE_NAMES, *AROUND_NAMES]
-    assert table.select("opened_at", "closed_at", "close", *FEATURE_NAMES).equals(features_series(bars))
+    own = features_series(bars, indicators=(*INDICATORS, *MEASURES, *STATES))
+    assert table.columns == [*own.columns, *AROUND_NAMES]
+    assert {*FEATURE_NAMES, "yang_zhang_20", "amihud_20", "market_state"} <= {*own.columns}
+    assert table.select(own.columns).equals(own)
     empty = {name for name in AROUND_NAMES if table[name].null_count() == table.height}
     assert {"vix", "rate", "sector_excess_5", "earnings_in_days", "rank_ret_5"} <= empty  # one symbol has no rank
     assert not {"index_beta_60", "session_part", "weekday"} & empty

@@ -59,7 +59,7 @@ def data_fetch(  # noqa: PLR0913 - a stretch of several series, and how it is to
         raise Failure(text)
 
 
-def data_import(
+def data_import(  # noqa: PLR0913 - whose bars they are, and how far they are believed
     file: Annotated[Path, typer.Argument(help="CSV with time,open,high,low,close,volume, or Parquet.")],
     symbol: Annotated[str, typer.Option(help="What the bars are of, as AAPL, BTC-USD or EURUSD=X.")],
     interval: Step,

@@ -37,10 +37,12 @@ def export_features(symbols: Sequence[str], interval: str, output: Path, *, as_j
 
 def _document(made: Any, interval: str) -> dict[str, object]:
     from evil2root.domain.market.around.registry import AROUND_HASH  # noqa: PLC0415 - loads what computes them
+    from evil2root.domain.market.catalogue.registry import CATALOGUE_HASH  # noqa: PLC0415
     from evil2root.domain.market.features import FEATURES_HASH  # noqa: PLC0415
 
     return {
-        "interval": interval, "features_hash": FEATURES_HASH, "around_hash": AROUND_HASH,
+        "interval": interval, "features_hash": FEATURES_HASH, "catalogue_hash": CATALOGUE_HASH,
+        "around_hash": AROUND_HASH,
         "files": [
             {"symbol": one.symbol, "file": str(one.file), "bars": one.bars, "first": one.first, "last": one.last,
              "features": one.features, "empty": one.empty}

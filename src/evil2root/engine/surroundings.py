@@ -10,8 +10,8 @@ import structlog
 from evil2root.domain.core.instrument import AssetClass, Instrument
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.around.family import Around, Neighbours, Role
-from evil2root.domain.market.around.neighbours import STALE_DAYS
 from evil2root.domain.market.around.universe import standings
+from evil2root.domain.market.cross import STALE_DAYS
 from evil2root.domain.market.fundamentals import CompanyEvent, Fundamentals, FundamentalsUnavailable
 from evil2root.domain.market.sources import BarStore
 

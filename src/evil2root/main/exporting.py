@@ -21,8 +21,12 @@ from evil2root.domain.core.instrument import AssetClass, Instrument, instrument_
 from evil2root.domain.core.timeframe import Interval, interval
 from evil2root.domain.market.around.family import Around
 from evil2root.domain.market.around.registry import AROUND_HASH, features_around
+from evil2root.domain.market.catalogue.measures import MEASURES
+from evil2root.domain.market.catalogue.registry import CATALOGUE_HASH
+from evil2root.domain.market.catalogue.states import STATES
 from evil2root.domain.market.features import FEATURES_HASH
 from evil2root.domain.market.fundamentals import Company, Fundamentals, FundamentalsUnavailable
+from evil2root.domain.market.indicators import INDICATORS
 from evil2root.domain.market.window import features_series, windowed
 from evil2root.engine.surroundings import Surroundings
 from evil2root.main.commands import opened
@@ -111,9 +115,13 @@ async def features_out(symbols: Sequence[str], output: Path, *, step: str, tell:
     )  # fmt: skip
 
 
+EXPORTED = (*INDICATORS, *MEASURES, *STATES)
+"""What decisions read, and what is made for studies: returns, volatilities, liquidity, regimes, fractional differences."""
+
+
 def feature_table(bars: pl.DataFrame, around: Around) -> pl.DataFrame:
     """The bars' times and close, then one column a feature; both kinds start where a decision's window would."""
-    own = features_series(bars)
+    own = features_series(bars, indicators=EXPORTED)
     beside = windowed(bars, partial(features_around, around=around)).drop("opened_at", "closed_at")
     return own.hstack(beside)
 
@@ -205,7 +213,7 @@ def _words(length: Interval, universe: Sequence[str], *, events_from: str | None
     """What stands in the file beside the columns."""
     return {
         "evil2root.version": __version__, "evil2root.interval": length.value,
-        "evil2root.features_hash": FEATURES_HASH, "evil2root.around_hash": AROUND_HASH,
+        "evil2root.features_hash": FEATURES_HASH, "evil2root.catalogue_hash": CATALOGUE_HASH, "evil2root.around_hash": AROUND_HASH,
         "evil2root.universe": json.dumps(list(universe)), "evil2root.events_from": events_from or "",
     }  # fmt: skip
 

@@ -70,7 +70,8 @@ async def take_in(path: Path, *, symbol: str, step: str, replace: bool, as_is: b
         why = tuple(f"{one.kind}: {one.detail}" for one in cleaned.issues if one.action == "quarantined")
         if not cleaned.good.height:
             text = f"None of the {history.stored.height} bars can be believed ({'; '.join(why[:SHOWN_MAX])})."
-            raise Failure(f"{text} --as-is takes the file at its word.")
+            text += " --as-is takes the file at its word."
+            raise Failure(text)
         kept = History(symbol=name, interval=length, stored=_as_written(cleaned.good, history), origin=history.origin)
         added = await PostgresBars(database).add(kept, replace=replace)
         return TakenIn(added=added, set_aside=cleaned.quarantined.height, why=why)

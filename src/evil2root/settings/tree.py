@@ -170,7 +170,6 @@ class Settings(BaseSettings):
             "TELEGRAM__TOKEN": self.telegram.token,
             "NEWSAPI__API_KEY": self.newsapi.api_key,
             "REDDIT__CLIENT_ID": self.reddit.client_id,
-            "FEATURES__…": self.features.model_fields_set,
         }
         return [
             f"{PREFIX}{key} is set, but reserved: not built yet, nothing uses it." for key, v in unused.items() if v

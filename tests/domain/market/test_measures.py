@@ -1,5 +1,6 @@
 import math
 import statistics
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -120,6 +121,16 @@ class TestAgainstAnIndex:
         found = against_index(own, later, length=20)
 
         assert found["beta_20"].null_count() == 21  # the first bar has no index yet
+
+    def test_an_index_that_has_ended_stands_beside_nothing_after_a_week(self) -> None:
+        own, index = a_series(80), a_series(80, seed=2)
+
+        found = against_index(own, index.head(50), length=20)
+
+        since = own["closed_at"] - index["closed_at"][49] > timedelta(days=7)
+        assert since.any()
+        assert found.filter(since)["beta_20"].is_null().all()
+        assert found.filter(~since)["beta_20"].null_count() == 20
 
 
 class TestRanks:

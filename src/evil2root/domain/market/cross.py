@@ -8,8 +8,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from evil2root.domain.market.indicators import FLAT_FRAC, Floats
 
-CROSS_VERSION = "1"
+CROSS_VERSION = "2"
 """Raised by hand when a formula below changes."""
+
+STALE_DAYS = 7
+"""A close of something else that is older stands beside no bar."""
 
 
 def against_index(bars: pl.DataFrame, index: pl.DataFrame, *, length: int = 60) -> pl.DataFrame:
@@ -19,7 +22,8 @@ def against_index(bars: pl.DataFrame, index: pl.DataFrame, *, length: int = 60) 
     ----------
     bars, index
         Tables with `closed_at` and `close`, oldest first. A bar of the symbol goes with the index's newest bar that
-        closed no later; a gap in the index thus repeats its last close, and nothing of its future is seen.
+        closed no later; a gap in the index thus repeats its last close for `STALE_DAYS`, and nothing of its future is
+        seen.
 
     Returns
     -------
@@ -28,9 +32,10 @@ def against_index(bars: pl.DataFrame, index: pl.DataFrame, *, length: int = 60) 
         row a bar. Null for the first `length` bars with an index, and while the index stands still.
     """
     joined = bars.select("closed_at", "close").join_asof(
-        index.select("closed_at", pl.col("close").alias("index")), on="closed_at", strategy="backward"
-    )
-    own, other = _log_changes(joined["close"]), _log_changes(joined["index"])
+        index.select("closed_at", pl.col("close").alias("index")), on="closed_at", strategy="backward",
+        tolerance=f"{STALE_DAYS}d",
+    )  # fmt: skip
+    own, other = _log_changes(joined["close"]), _log_changes(joined["index"].fill_null(float("nan")))
     beta, correlation = np.full((2, bars.height), np.nan)
     if bars.height > length:
         first, second = (sliding_window_view(values[1:], length) for values in (own, other))

@@ -9,11 +9,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from evil2root.domain.market.around.family import Around, Family, Role, aligned
 from evil2root.domain.market.catalogue.measures import log_return
-from evil2root.domain.market.cross import against_index
+from evil2root.domain.market.cross import STALE_DAYS, against_index
 from evil2root.domain.market.indicators import Column, Floats, Unit
 
-STALE_DAYS = 7
-"""An older close of another series says nothing about now."""
 BETA_LENGTH, CHANGE, MONTH, YEAR = 60, 5, 20, 252
 
 

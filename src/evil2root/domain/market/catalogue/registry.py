@@ -12,6 +12,7 @@ from evil2root.domain.market.catalogue.momentum import MOMENTUM
 from evil2root.domain.market.catalogue.overlap import OVERLAP
 from evil2root.domain.market.catalogue.states import STATES
 from evil2root.domain.market.catalogue.statistic import STATISTIC
+from evil2root.domain.market.features import FEATURES_VERSION
 from evil2root.domain.market.indicators import INDICATORS, Indicator
 
 BY_TALIB: tuple[Indicator, ...] = (
@@ -27,7 +28,12 @@ BY_TALIB: tuple[Indicator, ...] = (
 )
 
 
-CATALOGUE_HASH = sha256("\n".join(indicator.formula for indicator in BY_TALIB).encode()).hexdigest()[:16]
+CATALOGUE_VERSION = "1"
+"""Raised by hand when a formula changes without changing its name or parameters."""
+
+CATALOGUE_HASH = sha256(
+    "\n".join((FEATURES_VERSION, CATALOGUE_VERSION, *(indicator.formula for indicator in BY_TALIB))).encode()
+).hexdigest()[:16]
 """Names the set of formulas: whoever stores values of it stores this beside them."""
 
 
