@@ -93,8 +93,8 @@ def test_a_second_import_adds_nothing_and_a_differing_bar_stays_unless_replaced(
 def test_what_a_file_tells_that_can_not_be_true_is_set_aside_with_its_reason(data_dir: Path, tmp_path: Path) -> None:
     path, prices = tmp_path / "slipped.csv", ("open", "high", "low", "close")
     table = pl.read_csv(data_dir / "GOOG.csv").with_row_index("row")
-    times = pl.when(pl.col("row").is_between(500, 504)).then(100.0)
-    times = times.when(pl.col("row").is_between(900, 939)).then(0.5).otherwise(1.0)
+    slipped, halved = pl.col("row").is_between(500, 504), pl.col("row").is_between(900, 939)
+    times = pl.when(slipped).then(100.0).when(halved).then(0.5).otherwise(1.0)
     table.select("time", *(pl.col(name) * times for name in prices), "volume").write_csv(path)
 
     told = take_in(data_dir, path, symbol="SLIPPED")
