@@ -14,6 +14,7 @@ from evil2root.adapters.postgres.reads import PostgresReads
 from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.core.instrument import instrument_for, require_symbol
 from evil2root.domain.core.timeframe import Interval, interval
+from evil2root.domain.market.calendars import sessions_or_nowhere
 from evil2root.domain.market.history import STORED_SCHEMA, History
 from evil2root.domain.market.report import SeriesQuality, series_quality
 from evil2root.main.commands import opened
@@ -57,7 +58,7 @@ async def examine(symbols: Sequence[str], *, step: str | None) -> list[dict[str,
             stored = await bars.stored(row.symbol, row.interval)
             history = History(symbol=row.symbol, interval=row.interval, stored=stored, origin=row.source)
             made = series_quality(
-                history, sessions=calendars.sessions(instrument_for(row.symbol)),
+                history, sessions=sessions_or_nowhere(calendars, instrument_for(row.symbol)),
                 found=await quality.issues(row.symbol, row.interval), marks=await quality.marks(row.symbol, row.interval),
             )  # fmt: skip
             found.append(_told(made))
