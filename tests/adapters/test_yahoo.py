@@ -289,6 +289,20 @@ class TestTimes:
         assert fetched.fetched_at == late
         assert clean(fetched, CALENDARS.sessions(instrument_for("AAPL"))).good["opened_at"].to_list() == minutes[:3]
 
+    async def test_of_delayed_quotes_stay_unfinished_when_the_lunch_break_has_begun(self, world: World) -> None:
+        minutes = [datetime(2026, 1, 14, 3, 40, tzinfo=UTC) + timedelta(minutes=5 * i) for i in range(4)]
+        world.clock.at = minutes[-1] + timedelta(minutes=15)
+        listed = Listed(bars={"5m": steps(minutes)}, zone="Asia/Hong_Kong", currency="HKD")
+        listed.traded_at = minutes[-1] + timedelta(minutes=2)
+        listed.bars["1d"] = steps([datetime(2026, 1, 14, 1, 30, tzinfo=UTC)])
+        world.server.listed["0700.HK"] = listed
+
+        fetched = await world.ask("0700.HK", Interval.M5, start=minutes[0], end=world.clock.at)
+
+        cleaned = clean(fetched, CALENDARS.sessions(instrument_for("0700.HK")))
+        assert cleaned.good["opened_at"].to_list() == minutes[:3]
+        assert cleaned.incomplete["opened_at"].to_list() == minutes[3:]
+
     async def test_after_the_close_a_last_trade_just_before_it_ends_the_day(self, world: World) -> None:
         close = datetime(2026, 1, 14, 21, 0, tzinfo=UTC)
         world.clock.at = close + timedelta(minutes=3)

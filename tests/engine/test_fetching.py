@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from evil2root.domain.core.instrument import instrument_for
+from evil2root.domain.core.instrument import Instrument, instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable
 from evil2root.domain.market.sources import Heard
@@ -32,11 +32,11 @@ class World:
             raise problem
         return await self.market.heard(symbol, interval, start=start, end=end)
 
-    async def fetch(self, *, end: datetime = NOW, again: bool = False) -> Progress:
+    async def fetch(self, *, end: datetime = NOW, again: bool = False, instrument: Instrument = BTC) -> Progress:
         calendars = ComputedCalendars()
         gatherer = Gatherer(teller=self, calendars=calendars, shelf=self.shelf)
         fetcher = Fetcher(gatherer, calendars=calendars, clock=self.clock, sleep=self.clock.sleep)
-        return await fetcher.fetch(BTC, Interval.H1, start=START, end=end, again=again, tell=self.told.append)
+        return await fetcher.fetch(instrument, Interval.H1, start=START, end=end, again=again, tell=self.told.append)
 
 
 async def test_every_bar_of_the_stretch_that_is_over_is_fetched_in_windows() -> None:
@@ -48,6 +48,15 @@ async def test_every_bar_of_the_stretch_that_is_over_is_fetched_in_windows() -> 
     joined = [WINDOW_BARS, WINDOW_BARS + OVERLAP_BARS, 499 + OVERLAP_BARS]
     assert [(end - start) / timedelta(hours=1) for start, end in world.asked] == joined
     assert [one.done for one in world.told] == [0, 1, 2, 3]
+
+
+async def test_a_symbol_whose_market_has_no_calendar_says_so() -> None:
+    world = World()
+
+    made = await world.fetch(instrument=instrument_for("IBM"))
+
+    assert (made.problem, made.windows, world.asked) == ("IBM can't be traded: it needs a calendar.", 0, [])
+    assert world.told == [made]
 
 
 async def test_fetching_twice_asks_for_nothing_and_adds_nothing() -> None:

@@ -217,6 +217,25 @@ async def test_during_an_outage_of_everything_every_symbol_is_named_with_its_rea
     assert feed.missing == {"BTC-USD": "No source has BTC-USD.", "ETH-USD": "No source has ETH-USD."}
 
 
+async def test_a_symbol_whose_market_has_no_calendar_is_named_and_the_others_are_told() -> None:
+    world = World()
+    feed = world.feed(["BTC-USD", "IBM"])
+
+    group = await anext(feed.groups(NOON - HOUR))
+
+    assert names(group) == ["BTC-USD"]
+    assert feed.missing == {"IBM": "IBM can't be traded: it needs a calendar."}
+    assert feed.overdue_since() == NOON
+
+
+async def test_a_symbol_whose_calendar_has_ended_is_named() -> None:
+    world = World(datetime(2041, 1, 1, tzinfo=UTC))
+    feed = world.feed(["BTC-USD"])
+
+    assert feed.overdue_since() is None
+    assert feed.missing == {"BTC-USD": "the calendar 24/7 ends on 2040-01-01: no bar is expected"}
+
+
 async def test_the_newest_close_that_should_be_told_is_the_calendars_with_patience() -> None:
     world = World(NOON + HOUR + timedelta(minutes=2))
     feed = world.feed()

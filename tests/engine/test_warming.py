@@ -1,10 +1,11 @@
 """History before the first bar: what is missing is asked for, and nobody waits for ever."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from evil2root.domain.core.instrument import instrument_for
+from evil2root.domain.core.instrument import Instrument, instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import AskedTooOften
 from evil2root.domain.market.sessions import round_the_clock
@@ -32,10 +33,10 @@ class World:
             raise AskedTooOften(msg, retry_after_s=self.too_often.pop(0))
         return await self.market.heard(symbol, interval, start=start, end=end)
 
-    async def warm(self) -> dict[str, str]:
+    async def warm(self, instruments: Sequence[Instrument] = COINS) -> dict[str, str]:
         calendars = ComputedCalendars()
         return await warm_up(
-            COINS, Interval.H1, gatherer=Gatherer(teller=self, calendars=calendars, shelf=self.shelf),
+            instruments, Interval.H1, gatherer=Gatherer(teller=self, calendars=calendars, shelf=self.shelf),
             calendars=calendars, clock=self.clock, say=self.said.append, sleep=self.clock.sleep,
         )  # fmt: skip
 
@@ -73,6 +74,15 @@ async def test_a_symbol_nobody_has_is_named_and_the_others_are_gathered() -> Non
 
     assert without == {"BTC-USD": "No source has BTC-USD."}
     assert (await world.stored("ETH-USD")).height == WARM_UP_BARS
+
+
+async def test_a_symbol_whose_market_has_no_calendar_is_named_and_the_others_are_gathered() -> None:
+    world = World()
+
+    without = await world.warm([instrument_for("IBM"), *COINS])
+
+    assert without == {"IBM": "IBM can't be traded: it needs a calendar."}
+    assert set(world.asked) == {"BTC-USD", "ETH-USD"}
 
 
 async def test_a_budget_that_is_spent_is_waited_for() -> None:

@@ -7,6 +7,7 @@ import polars as pl
 from evil2root.domain.core.instrument import Instrument
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import BarsUnavailable
+from evil2root.domain.market.calendars import NoCalendar
 from evil2root.domain.market.cleaning import Cleaned
 from evil2root.domain.market.frame import PRICES
 from evil2root.domain.market.history import STORED_SCHEMA
@@ -25,7 +26,9 @@ class ComputedCalendars:
     def sessions(self, instrument: Instrument) -> Sessions:
         if instrument.symbol not in self._made:
             found = computed(instrument)
-            assert found is not None
+            if found is None:
+                msg = f"{instrument.symbol} can't be traded: it needs a calendar."
+                raise NoCalendar(msg)
             self._made[instrument.symbol] = found
         return self._made[instrument.symbol]
 

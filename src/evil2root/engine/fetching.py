@@ -9,7 +9,7 @@ from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.instrument import Instrument
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable
-from evil2root.domain.market.calendars import Calendars
+from evil2root.domain.market.calendars import Calendars, NoCalendar
 from evil2root.domain.market.sessions import EPOCH, MICROSECOND, Sessions, moment
 from evil2root.engine.gathering import Gatherer
 
@@ -67,7 +67,13 @@ class Fetcher:
         Never raises for a source: the answer says why it was given up.
         """
         now = self._clock.now()
-        parts = list(windows(self._calendars.sessions(instrument), interval, start=start, end=min(end, now), now=now))
+        try:
+            sessions = self._calendars.sessions(instrument)
+        except NoCalendar as problem:
+            so_far = Progress(symbol=instrument.symbol, windows=0, problem=str(problem))
+            tell(so_far)
+            return so_far
+        parts = list(windows(sessions, interval, start=start, end=min(end, now), now=now))
         so_far = Progress(symbol=instrument.symbol, windows=len(parts))
         tell(so_far)
         for part in parts:

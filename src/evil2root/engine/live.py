@@ -31,7 +31,7 @@ from evil2root.domain.kernel.events import (
 from evil2root.domain.kernel.journal import Journal
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.market.bars import Bar
-from evil2root.domain.market.calendars import Calendars
+from evil2root.domain.market.calendars import Calendars, sessions_or_nowhere
 from evil2root.domain.market.sources import BarFeed, BarGroup, BarMarks, BarStore
 from evil2root.domain.risk.recent import Recent
 from evil2root.engine.carrying import Carrier, Newest
@@ -350,7 +350,9 @@ class Engine:
             told = await self._performer.until_there(lambda: marks.newest(opened, self.policy.interval))
         instruments = self.policy.instruments
         return {
-            bar.symbol: Background(sessions=calendars.sessions(instruments[bar.symbol]), marks=told.get(bar.symbol))
+            bar.symbol: Background(
+                sessions=sessions_or_nowhere(calendars, instruments[bar.symbol]), marks=told.get(bar.symbol)
+            )
             for bar in bars
         }
 

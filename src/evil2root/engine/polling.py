@@ -12,8 +12,8 @@ from evil2root.domain.core.instrument import Instrument
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.adjust import adjusted
 from evil2root.domain.market.bars import AskedTooOften, Bar, BarsUnavailable
-from evil2root.domain.market.calendars import Calendars
-from evil2root.domain.market.sessions import DAY, EPOCH, MICROSECOND, moment
+from evil2root.domain.market.calendars import Calendars, NoCalendar
+from evil2root.domain.market.sessions import DAY, EPOCH, MICROSECOND, Sessions, moment
 from evil2root.domain.market.sources import BarGroup
 from evil2root.engine.gathering import Gatherer
 from evil2root.engine.observe import bars_of
@@ -112,7 +112,7 @@ class PolledFeed:
     def overdue_since(self) -> datetime | None:
         """Return the newest close that should have been told by now, patience included; none where no table reaches."""
         at = self._clock.now() - self._patience.after_close - self._patience.most
-        sessions = {(made := self._calendars.sessions(one)).name: made for one in self._watched.values()}
+        sessions = {made.name: made for symbol in self._watched if (made := self._sessions(symbol)) is not None}
         return max((c for s in sessions.values() if (c := s.last_close(self._interval, at=at))), default=None)
 
     def _due(self, cursor: datetime, until: datetime) -> dict[datetime, list[str]]:
@@ -126,10 +126,23 @@ class PolledFeed:
 
     def _grid(self, symbol: str, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
         """Return bars that may close in `(start, end]`: a bar is shorter than two days."""
-        sessions = self._calendars.sessions(self._watched[symbol])
+        sessions = self._sessions(symbol)
+        if sessions is None:
+            return []
         first, last = ((at - EPOCH) // MICROSECOND for at in (start, end))
         opened, closed = sessions.grid(self._interval, start=first - 2 * DAY, end=last)
         return [(moment(int(o)), moment(int(c))) for o, c in zip(opened, closed, strict=True) if c > first]
+
+    def _sessions(self, symbol: str) -> Sessions | None:
+        """None where nobody knows when its market is open; the pages say why, and the other symbols are traded."""
+        try:
+            found = self._calendars.sessions(self._watched[symbol])
+        except NoCalendar as problem:
+            self.missing[symbol] = str(problem)
+            return None
+        if self._clock.now() >= found.covers[1]:
+            self.missing[symbol] = f"the calendar {found.name} ends on {found.covers[1].date()}: no bar is expected"
+        return found
 
     async def _wait_for_close(self, cursor: datetime, now: datetime) -> None:
         end = max(cursor, now) + timedelta(microseconds=LOOK_AHEAD)

@@ -25,6 +25,7 @@ from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.profiles import data_options, make_policy
 from evil2root.domain.market.adjust import adjusted
 from evil2root.domain.market.bars import BarsUnavailable
+from evil2root.domain.market.calendars import sessions_or_nowhere
 from evil2root.domain.market.history import History
 from evil2root.engine.observe import Background
 from evil2root.engine.replay import Run, backtest
@@ -140,7 +141,7 @@ def _backgrounds(
         if told is None:
             origin = pl.lit(history.origin).alias("source")
             told = history.stored.select("opened_at", origin, repaired=False, agreed=False)
-        made[symbol] = Background(sessions=calendars.sessions(instrument_for(symbol)), marks=told)
+        made[symbol] = Background(sessions=sessions_or_nowhere(calendars, instrument_for(symbol)), marks=told)
     return made
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered
-from evil2root.domain.market.calendars import Calendars
+from evil2root.domain.market.calendars import Calendars, sessions_or_nowhere
 from evil2root.engine.warming import newest
 from evil2root.main.feeds import watched
 from evil2root.main.finding import Finding
@@ -39,7 +39,8 @@ async def _provider(settings: Settings, name: str, calendars: Calendars) -> Find
     except SettingsProblem as problem:
         return Finding(part=name, state="!", says=str(problem))
     now = clock.now()
-    opened = newest(calendars.sessions(instrument_for(symbol)), interval, bars=ASKED_BARS, until=now)
+    sessions = sessions_or_nowhere(calendars, instrument_for(symbol))
+    opened = newest(sessions, interval, bars=ASKED_BARS, until=now)
     start = opened[0] if opened else now - timedelta(days=7)
     began = asyncio.get_running_loop().time()
     try:

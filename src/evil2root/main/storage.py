@@ -15,6 +15,7 @@ from evil2root.adapters.postgres.reads import PostgresReads
 from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.core.instrument import instrument_for, require_symbol
 from evil2root.domain.core.timeframe import Interval, interval
+from evil2root.domain.market.calendars import NoCalendar, sessions_or_nowhere
 from evil2root.domain.market.cleaning import Known, clean
 from evil2root.domain.market.history import STORED_SCHEMA, History
 from evil2root.domain.market.report import SeriesQuality, series_quality
@@ -64,8 +65,12 @@ async def take_in(path: Path, *, symbol: str, step: str, replace: bool, as_is: b
         told = Fetched(
             symbol=name, interval=length, rows=history.stored.select(RAW_SCHEMA.names()), source=FILE, fetched_at=now
         )
-        known = Known(has_volume=instrument.has_volume)
-        cleaned = await asyncio.to_thread(clean, told, calendars_of(settings).sessions(instrument), known)
+        try:
+            sessions = calendars_of(settings).sessions(instrument)
+        except NoCalendar as problem:
+            text = f"{problem} --as-is stores the bars all the same."
+            raise Failure(text) from problem
+        cleaned = await asyncio.to_thread(clean, told, sessions, Known(has_volume=instrument.has_volume))
         await PostgresQuality(database).keep(cleaned)
         why = tuple(f"{one.kind}: {one.detail}" for one in cleaned.issues if one.action == "quarantined")
         if not cleaned.good.height:
@@ -104,7 +109,7 @@ async def examine(symbols: Sequence[str], *, step: str | None) -> list[dict[str,
             stored = await bars.stored(row.symbol, row.interval)
             history = History(symbol=row.symbol, interval=row.interval, stored=stored, origin=row.source)
             made = series_quality(
-                history, sessions=calendars.sessions(instrument_for(row.symbol)),
+                history, sessions=sessions_or_nowhere(calendars, instrument_for(row.symbol)),
                 found=await quality.issues(row.symbol, row.interval), marks=await quality.marks(row.symbol, row.interval),
             )  # fmt: skip
             found.append(_told(made))

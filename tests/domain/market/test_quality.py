@@ -1,7 +1,7 @@
 """What is odd about a stored series is named; what is usual is not."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -10,6 +10,7 @@ import pytest
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.history import STORED_SCHEMA, History
 from evil2root.domain.market.quality import GAP_BARS, STALE_BARS, issues
+from evil2root.domain.market.sessions import round_the_clock
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FRIDAY_20, MONDAY = datetime(2024, 3, 1, 20, tzinfo=UTC), datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
@@ -93,6 +94,24 @@ def test_a_split_is_named_as_adjusted_and_is_no_spike() -> None:
     found = issues(history(at, close=close.tolist(), factor=factor.tolist()))
 
     assert [(i.kind, i.start, i.action) for i in found] == [("split", at[60], "adjusted")]
+
+
+def test_bars_beyond_the_calendar_are_told_apart_from_bars_it_denies() -> None:
+    begins, ends = date(2024, 3, 3), date(2024, 3, 5)
+    at = [MONDAY - 4 * DAY, datetime(2024, 3, 3, tzinfo=UTC), MONDAY, MONDAY + 3 * DAY]
+
+    found = issues(history(at, symbol="BTC-USD"), sessions=round_the_clock(begins, ends))
+
+    assert [(i.kind, i.start, i.detail) for i in found] == [
+        (
+            "outside_session",
+            at[0],
+            "times before 2024-03-03, where the calendar of 24/7 begins: nothing is known of them",
+        ),
+        ("gap", datetime(2024, 3, 4, tzinfo=UTC), "1 bars missing while the market was open"),
+        ("outside_session", at[2], "times at which no 1d bar of 24/7 opens"),
+        ("outside_session", at[3], "times after 2024-03-05, where the calendar of 24/7 ends: nothing is known of them"),
+    ]
 
 
 def test_a_dividend_and_an_empty_series_are_nothing_odd() -> None:

@@ -16,6 +16,7 @@ from evil2root.domain.market.sessions import EPOCH, MICROSECOND, Sessions, fx_we
 
 CALENDARS = ExchangeCalendars()
 NEW_YORK = CALENDARS.sessions(instrument_for("IBM"))
+HONG_KONG = CALENDARS.sessions(instrument_for("0700.HK"))
 
 
 def when(day: date | datetime) -> int:
@@ -98,7 +99,7 @@ def minutes(sessions: Sessions, first: date, last: date, *, seed: int = 1) -> pl
     return pl.DataFrame(columns).cast(STORED_SCHEMA)
 
 
-@pytest.mark.parametrize("sessions", [NEW_YORK, round_the_clock(), fx_week()], ids=lambda s: s.name)
+@pytest.mark.parametrize("sessions", [NEW_YORK, HONG_KONG, round_the_clock(), fx_week()], ids=lambda s: s.name)
 def test_minutes_make_hours_make_days_within_sessions(sessions: Sessions) -> None:
     told = minutes(sessions, date(2012, 11, 19), date(2012, 11, 27))
 

@@ -38,7 +38,7 @@ AT_ONCE_DAYS = 7
 DELAY_LEAST, DELAY_MOST = timedelta(minutes=2), timedelta(minutes=30)
 """A last trade that long ago, while the market is open or was a moment ago, means delayed quotes."""
 CLOSING = timedelta(minutes=1)
-"""The last trade of a session may lie that long before its close."""
+"""The last trade of a session may lie that long before its close, or before its lunch break."""
 
 COLUMNS = {"open": "Open", "high": "High", "low": "Low", "close": "Close", "volume": "Volume"}
 
@@ -242,7 +242,7 @@ def _known_at(traded: Sequence[datetime], sessions: Sessions, now: datetime) -> 
     last = max(traded, default=None)
     if last is None or not DELAY_LEAST <= now - last <= DELAY_MOST:
         return now
-    closed = sessions.last_close(Interval.D1, at=now)
+    closed = sessions.stopped_at(now)
     at_rest = closed is not None and not sessions.is_open(now) and last >= closed - CLOSING
     return now if at_rest else last
 

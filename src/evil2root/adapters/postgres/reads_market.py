@@ -15,7 +15,7 @@ from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import Bar
-from evil2root.domain.market.calendars import Calendars
+from evil2root.domain.market.calendars import Calendars, sessions_or_nowhere
 from evil2root.domain.market.frame import PRICES
 from evil2root.domain.market.history import History
 from evil2root.domain.market.report import SeriesQuality, series_quality
@@ -84,7 +84,8 @@ class MarketReads:
             marks = (await self._quality.newest({symbol: stored["opened_at"][-1]}, interval)).get(symbol)
         source = marks["source"][-1] if marks is not None and marks.height else ""
         history = History(symbol=symbol, interval=interval, stored=stored, origin=source)
-        sessions = None if self._calendars is None else self._calendars.sessions(instrument_for(symbol))
+        known = self._calendars
+        sessions = None if known is None else sessions_or_nowhere(known, instrument_for(symbol))
         return await asyncio.to_thread(series_quality, history, sessions=sessions, found=found, marks=marks)
 
     async def last_bars(self, symbols: Sequence[str], interval: Interval, *, until: datetime | None) -> dict[str, Bar]:

@@ -69,7 +69,7 @@ LISTINGS: dict[str, Listing] = {
     "HK": _listing("HKD", "XHKG", "Asia/Hong_Kong", time(9, 30), time(16, 0)),
     "SI": _listing("SGD", "XSES", "Asia/Singapore", time(9, 0), time(17, 0)),
     "JO": _listing("ZAR", "XJSE", "Africa/Johannesburg", time(9, 0), time(17, 0), HUNDREDTH),
-    "TA": _listing("ILS", "XTAE", "Asia/Jerusalem", time(10, 0), time(17, 30), HUNDREDTH),
+    "TA": _listing("ILS", "XTAE", "Asia/Jerusalem", time(9, 59), time(17, 15), HUNDREDTH),
 }
 """By the suffix Yahoo writes. London, Johannesburg and Tel Aviv quote hundredths: pence, cents, agorot."""
 

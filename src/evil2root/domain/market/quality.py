@@ -13,7 +13,7 @@ from evil2root.domain.core.instrument import FX_WEEK, instrument_for
 from evil2root.domain.core.listings import NEW_YORK
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.history import History
-from evil2root.domain.market.sessions import Sessions, moment
+from evil2root.domain.market.sessions import EPOCH, Sessions, micros, moment
 
 GAP_DAILY = timedelta(days=5)
 """Between two bars of a market that closes: a weekend and two holidays take less."""
@@ -70,13 +70,22 @@ def _missing(history: History, sessions: Sessions) -> list[Issue]:
 def _outside(history: History, sessions: Sessions) -> list[Issue]:
     """Bars the calendar does not know: stored by an import, which takes a file at its word."""
     opened = history.stored["opened_at"].to_physical().to_numpy()
-    unknown = opened[sessions.closes_of(opened, history.interval) < 0]
-    if not len(unknown):
-        return []
-    return [Issue(
-        kind="outside_session", start=moment(int(unknown[0])), end=moment(int(unknown[-1])), rows=len(unknown),
-        action="none", detail=f"times at which no {history.interval} bar of {sessions.name} opens",
-    )]  # fmt: skip
+    unknown = sessions.closes_of(opened, history.interval) < 0
+    begins, ends = sessions.covers
+    before, after = (unknown & beyond for beyond in (opened < micros(begins - EPOCH), opened >= micros(ends - EPOCH)))
+    said = (
+        (
+            before,
+            f"times before {begins.date()}, where the calendar of {sessions.name} begins: nothing is known of them",
+        ),
+        (unknown & ~before & ~after, f"times at which no {history.interval} bar of {sessions.name} opens"),
+        (after, f"times after {ends.date()}, where the calendar of {sessions.name} ends: nothing is known of them"),
+    )
+    return [
+        Issue(kind="outside_session", start=moment(int(opened[them][0])), end=moment(int(opened[them][-1])),
+              rows=int(them.sum()), action="none", detail=detail)
+        for them, detail in said if them.any()
+    ]  # fmt: skip
 
 
 def _gaps(history: History) -> list[Issue]:

@@ -29,6 +29,7 @@ FIRST, LAST = date(1990, 1, 1), date(2040, 1, 1)
 class Sessions:
     """Trading times of one market, oldest first, not overlapping, half-open `[opens, closes)`.
 
+    A day with a lunch break is two sessions: bars shorter than a day count from each one's opening and end with it.
     Equal tables are told by `name`: it names market and version.
     """
 
@@ -37,7 +38,7 @@ class Sessions:
     closes: Micros
     day_opens: Micros
     day_closes: Micros
-    """The daily bars; the same as the sessions but for a market whose session is a week."""
+    """The daily bars; the same as the sessions but for a market whose session is a week, or whose day has a break."""
 
     def __post_init__(self) -> None:
         for opens, closes in ((self.opens, self.closes), (self.day_opens, self.day_closes)):
@@ -104,6 +105,11 @@ class Sessions:
         row = int(np.searchsorted(self.opens, now, side="right")) - 1
         return row >= 0 and now < int(self.closes[row])
 
+    def stopped_at(self, at: datetime) -> datetime | None:
+        """When trading stopped last, for the night or a break; none where the table does not reach."""
+        row = int(np.searchsorted(self.closes, (at - EPOCH) // MICROSECOND, side="right")) - 1
+        return moment(int(self.closes[row])) if row >= 0 else None
+
     def last_close(self, interval: Interval, *, at: datetime) -> datetime | None:
         """When the newest bar closed that was over at `at`; none where the table does not reach."""
         now = (at - EPOCH) // MICROSECOND
@@ -136,6 +142,12 @@ def fx_week(first: date = FIRST, last: date = LAST) -> Sessions:
     opens, closes = _five_in_new_york(sundays), _five_in_new_york(sundays + 5 * DAY)
     days = days[weekday < 5]
     return Sessions(name=FX_WEEK.name, opens=opens, closes=closes, day_opens=days, day_closes=days + DAY)
+
+
+def nowhere(name: str) -> Sessions:
+    """A market nobody knows the sessions of: its table ends with the first microsecond of 1970."""
+    start = np.zeros(1, np.int64)
+    return Sessions(name=name, opens=start, closes=start + 1, day_opens=start, day_closes=start + 1)
 
 
 def computed(instrument: Instrument) -> Sessions | None:

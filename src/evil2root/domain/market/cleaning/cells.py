@@ -16,7 +16,7 @@ PRICES = ("open", "high", "low", "close")
 
 
 def times(table: Table, sessions: Sessions) -> None:
-    """Set aside rows whose time can't be read, lies in the future, or before the calendar (1970 among them)."""
+    """Set aside rows whose time can't be read, lies in the future, or beyond the calendar (1970 among them)."""
     table.set_aside("bad_value", table.at == NO_TIME, reason="time", detail="a time that is missing or can't be read")
     now = (table.fetched_at - EPOCH) // MICROSECOND
     table.set_aside("bad_value", table.at > now, reason="future", detail="a time in the future")
@@ -24,6 +24,10 @@ def times(table: Table, sessions: Sessions) -> None:
     table.set_aside(
         "bad_value", table.at < first, reason="too early",
         detail=f"a time before {sessions.covers[0].date()}, where the calendar of {sessions.name} begins",
+    )  # fmt: skip
+    table.set_aside(
+        "bad_value", table.at >= max(int(sessions.closes[-1]), int(sessions.day_closes[-1])), reason="too late",
+        detail=f"a time after {sessions.covers[1].date()}, where the calendar of {sessions.name} ends",
     )  # fmt: skip
 
 
