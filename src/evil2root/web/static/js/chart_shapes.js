@@ -54,7 +54,19 @@ const levelWords = (level) => level.role + (level.touches ? `, ${level.touches} 
 export function tellShapes(data) {
   const f = (v) => v.toFixed(data.precision);
   fill("levels", data.shapes.levels.map((l) => [l.role, f(l.price), l.touches, l.strength.toFixed(2)]));
-  fill("patterns", data.shapes.patterns.map((p) => [words(p.kind), p.direction, p.confirmed_at.slice(0, 10), f(p.breakout), f(p.target), f(p.invalidation)]));
+  const day = (time) => (data.daily ? time.slice(0, 10) : time.slice(0, 16).replace("T", " "));
+  fill("patterns", data.shapes.patterns.map((p) => [
+    words(p.kind), p.direction, p.points.map((q) => `${day(q.time)} at ${f(q.price)}`).join(", "), day(p.confirmed_at),
+    f(p.breakout), f(p.target), f(p.invalidation), p.quality.toFixed(2), recordWords(p.record),
+  ]));
+}
+
+/** How its kind ended on all watched symbols, beside what a price without drift would have done. */
+function recordWords(r) {
+  if (r.share === null) return "none has ended yet";
+  const percent = (v) => `${Math.round(100 * v)}`;
+  const on = `${r.symbols} ${r.symbols === 1 ? "symbol" : "symbols"}`;
+  return `reached ${percent(r.share)} % of ${r.reached + r.failed} on ${on}, by chance ${percent(r.chance)} %; interval ${percent(r.low)} to ${percent(r.high)} %`;
 }
 
 function fill(name, rows) {
