@@ -56,7 +56,7 @@ export function tellShapes(data) {
   fill("levels", data.shapes.levels.map((l) => [l.role, f(l.price), l.touches, l.strength.toFixed(2)]));
   const day = (time) => (data.daily ? time.slice(0, 10) : time.slice(0, 16).replace("T", " "));
   fill("patterns", data.shapes.patterns.map((p) => [
-    words(p.kind), p.direction, p.points.map((q) => `${day(q.time)} at ${f(q.price)}`).join(", "), day(p.confirmed_at),
+    words(p.kind), p.direction, p.points.map((q) => `${day(q.time)} at ${f(q.price)}`), [day(p.confirmed_at)],
     f(p.breakout), f(p.target), f(p.invalidation), p.quality.toFixed(2), recordWords(p.record),
   ]));
 }
@@ -69,6 +69,15 @@ function recordWords(r) {
   return `reached ${percent(r.share)} % of ${r.reached + r.failed} on ${on}, by chance ${percent(r.chance)} %; interval ${percent(r.low)} to ${percent(r.high)} %`;
 }
 
+/** Each on a line of its own if need be, never broken inside. */
+function unbroken(parts) {
+  return parts.flatMap((part, i) => {
+    const span = document.createElement("span");
+    span.textContent = part;
+    return i ? [", ", span] : [span];
+  });
+}
+
 function fill(name, rows) {
   const body = document.querySelector(`[data-rows="${name}"]`);
   if (!body) return;
@@ -78,7 +87,8 @@ function fill(name, rows) {
       const cell = document.createElement(i ? "td" : "th");
       if (!i) cell.scope = "row";
       if (i && /^[0-9.]+$/.test(value)) cell.className = "num";
-      cell.textContent = value;
+      if (Array.isArray(value)) cell.append(...unbroken(value));
+      else cell.textContent = value;
       return cell;
     }));
     return row;
