@@ -1,8 +1,8 @@
 """How each kind of pattern did on what is stored of all watched symbols, kept at hand and renewed with new bars.
 
-Cost, measured on real bars: some 40 ms of one core for 1,000 bars of a symbol (candlesticks 25 ms), so five seconds for
-25 symbols of 5,000 bars, once; from then on only symbols with a new bar are looked over again, at most for a part of the
-time (`REST`). All of it happens in a thread. What is kept are the endings, some hundred rows a symbol.
+Cost, measured: 3.3 s of one core for 25 symbols of 5,000 bars (candlesticks 0.9 s for 1,000 bars each), once; from then
+on only symbols with a new bar are looked over again, at most for a part of the time (`REST`), and counting takes 10 ms.
+All of it happens in a thread. What is kept are the endings, some hundred rows a symbol (candlesticks 1,600).
 """
 
 import asyncio
