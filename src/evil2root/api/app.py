@@ -20,6 +20,7 @@ from evil2root.api.schemas.status import ReadyOut
 from evil2root.api.shell import Shell
 from evil2root.api.strict import StrictRoute
 from evil2root.domain.market.catalogue.registry import TALIB_REGISTRY, Registry
+from evil2root.engine.pattern_records import PatternRecords
 
 OPENAPI = "/api/openapi.json"
 KEY_SCHEME = {
@@ -79,6 +80,7 @@ def create_app(
     app.state.desk = app.state.access = app.state.once = None
     app.state.page_error = page_error
     app.state.indicators = indicators
+    app.state.pattern_records = PatternRecords()
     add_problem_handlers(app)
     app.include_router(_around())
     for part in (status, market, shapes, sources, decisions, book, reconcile, portfolio, people):

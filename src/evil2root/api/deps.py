@@ -11,6 +11,7 @@ from evil2root.domain.core.instrument import SYMBOL
 from evil2root.domain.market.catalogue.registry import Registry
 from evil2root.engine.access import Access, Identity, Role
 from evil2root.engine.desk import Desk
+from evil2root.engine.pattern_records import PatternRecords
 from evil2root.engine.reads import PAGE_MAX
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -57,10 +58,16 @@ async def _indicators(request: Request) -> Registry:
     return registry
 
 
+async def _pattern_records(request: Request) -> PatternRecords:
+    kept: PatternRecords = request.app.state.pattern_records
+    return kept
+
+
 DeskDep = Annotated[Desk, Depends(_desk)]
 AccessDep = Annotated[Access, Depends(_access)]
 CallerDep = Annotated[Identity, Depends(_caller)]
 IndicatorsDep = Annotated[Registry, Depends(_indicators)]
+PatternRecordsDep = Annotated[PatternRecords, Depends(_pattern_records)]
 OriginDep = Annotated[str, Depends(_origin)]
 """The caller's address, for the audit."""
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Items a page has at most.")]

@@ -41,6 +41,6 @@ def _drawn(  # noqa: PLR0913 - what is on it
 ) -> bytes:
     subject = Subject(
         title=f"{symbol}  {interval.value}  {frame['closed_at'][-1]:%d %b %Y}", bars=frame,
-        patterns=patterns(frame, symbol=symbol), levels=levels(frame), marks=marks, lines=lines,
+        patterns=patterns(frame, symbol=symbol, interval=interval), levels=levels(frame), marks=marks, lines=lines,
     )  # fmt: skip
     return png(subject, theme=theme)

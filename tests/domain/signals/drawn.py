@@ -1,5 +1,7 @@
 """Series with a known pattern in them: turns joined by straight lines, noise, then bars with small wicks."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -49,6 +51,17 @@ def drawn(kind: str, *, seed: int, noise: float = 0.02, stretch: float = 1.0, le
         close=path,
         volume=np.full(path.size, 1e6),
     )
+
+
+def walked(turns: Sequence[tuple[float, float]]) -> pl.DataFrame:
+    """Bars without wicks that close on the straight lines from each (bar, price) to the next."""
+    at = np.arange(int(turns[0][0]), int(turns[-1][0]) + 1)
+    close = np.interp(at, [bar for bar, _ in turns], [price for _, price in turns])
+    opening = np.concatenate((close[:1], close[:-1]))
+    return bars_of(
+        opening=opening, high=np.maximum(opening, close), low=np.minimum(opening, close), close=close,
+        volume=np.full(close.size, 1e6),
+    )  # fmt: skip
 
 
 def _path(kind: str, stretch: float) -> np.ndarray:

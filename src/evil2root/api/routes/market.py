@@ -98,7 +98,7 @@ async def get_indicators(  # noqa: PLR0913 - the parts of the question
     wanted = INDICATORS if not name else _named(registry, name)
     frame, _ = await bars_asked(desk, symbol, interval, start=None, end=end, limit=limit + WINDOW_BARS)
     table = await asyncio.to_thread(partial(features_series, indicators=wanted), frame)
-    since = _opening(start, symbol, "start")
+    since = opening(start, symbol, "start")
     if since is not None:
         table = table.filter(pl.col("opened_at") >= since)
     return IndicatorsOut.of(table.tail(limit))
@@ -130,7 +130,7 @@ async def bars_asked(  # noqa: PLR0913 - the parts of the question
     now = desk.status().now
     await _require_symbol(desk, symbol, until=now)
     length = interval or desk.policy.interval
-    since, before = _opening(start, symbol, "start"), _opening(end, symbol, "end")
+    since, before = opening(start, symbol, "start"), opening(end, symbol, "end")
     # The store bounds closes too: ask one bar further, and cut by the opening here.
     until = now if before is None or before >= now else min(now, before + length.length)
     frame = await desk.reads.bars(symbol, length, start=since, until=until, limit=limit + SPARE)
@@ -147,7 +147,8 @@ async def _require_symbol(desk: Desk, symbol: str, *, until: datetime) -> None:
         raise Problem(HTTPStatus.NOT_FOUND, f"There are no bars of {symbol[:40]!r} here; traded are {known}.")
 
 
-def _opening(text: str | None, symbol: str, field: str) -> datetime | None:
+def opening(text: str | None, symbol: str, field: str) -> datetime | None:
+    """Return the time a question names; a plain date is that session's opening."""
     at = moment(text, field=field)
     if at is None or isinstance(at, datetime):
         return at

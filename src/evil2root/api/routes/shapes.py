@@ -1,26 +1,23 @@
 """Chart patterns and levels of a symbol."""
 
 import asyncio
-from functools import partial
 from typing import Annotated
 
-import polars as pl
 from fastapi import APIRouter, Query
 
-from evil2root.api.deps import NOT_FOUND, PROBLEMS, DeskDep
-from evil2root.api.routes.market import BARS_MAX, BarsLimit, IntervalQuery, TimeQuery, bars_asked
+from evil2root.api.deps import NOT_FOUND, PROBLEMS, DeskDep, PatternRecordsDep
+from evil2root.api.routes.market import BARS_MAX, BarsLimit, IntervalQuery, TimeQuery, bars_asked, opening
 from evil2root.api.schemas.shapes import LevelOut, PatternOut
 from evil2root.api.strict import StrictRoute
 from evil2root.api.values import ListOut
 from evil2root.domain.signals.levels.find import HISTORY_MAX, levels
 from evil2root.domain.signals.patterns.candles import candlesticks
-from evil2root.domain.signals.patterns.detect import Pattern, patterns
-from evil2root.domain.signals.patterns.outcomes import Record, records
+from evil2root.domain.signals.patterns.detect import patterns
 
 router = APIRouter(prefix="/symbols", route_class=StrictRoute, tags=["market"], responses=PROBLEMS)
 
 CANDLE_BARS = 250
-"""Candlesticks are many: told, and their record kept, for this many newest bars."""
+"""Candlesticks are many: told for this many newest bars."""
 
 CandlesQuery = Annotated[bool, Query(description="Also TA-Lib's candlesticks of the newest 250 bars.")]
 
@@ -29,17 +26,30 @@ CandlesQuery = Annotated[bool, Query(description="Also TA-Lib's candlesticks of 
 async def get_patterns(  # noqa: PLR0913 - the parts of the question
     symbol: str,
     desk: DeskDep,
+    kept: PatternRecordsDep,
     interval: IntervalQuery = None,
     start: TimeQuery = None,
     end: TimeQuery = None,
     limit: BarsLimit = BARS_MAX,
     candles: CandlesQuery = False,  # noqa: FBT002 - a question's yes or no
 ) -> ListOut[PatternOut]:
-    """Return the patterns confirmed within the bars that `/bars` gives for the same question, the newest first."""
+    """Return the patterns confirmed within the bars that `/bars` gives for the same question, the newest first.
+
+    `record` is how patterns of that kind ended on all watched symbols, up to 25 of them with up to 5,000 bars each (1,000
+    for candlesticks), as it was known at `end`: the same whichever symbol and however many bars are asked for.
+    """
     frame, _ = await bars_asked(desk, symbol, interval, start=start, end=end, limit=limit)
-    found, record = await asyncio.to_thread(partial(_found, frame, symbol, candles=candles))
-    newest = sorted(found, key=lambda pattern: pattern.confirmed_at, reverse=True)
-    return ListOut(items=[PatternOut.of(pattern, record[pattern.kind]) for pattern in newest], next=None)
+    length = interval or desk.policy.interval
+    found = await asyncio.to_thread(patterns, frame, symbol=symbol, interval=length)
+    now = desk.status().now
+    until = min(now, opening(end, symbol, "end") or now)
+    record = await kept.known(desk, length, until=until)
+    items = [PatternOut.of(pattern, record) for pattern in found]
+    if candles:
+        single = await asyncio.to_thread(candlesticks, frame.tail(CANDLE_BARS), symbol=symbol, interval=length)
+        record = await kept.known(desk, length, until=until, candles=True)
+        items += [PatternOut.of(pattern, record) for pattern in single]
+    return ListOut(items=sorted(items, key=lambda item: item.confirmed_at, reverse=True), next=None)
 
 
 @router.get("/{symbol}/levels", summary="Support and resistance of a symbol", responses=NOT_FOUND)
@@ -52,12 +62,3 @@ async def get_levels(
     """Return the levels as of the newest bar (before `end`), strongest first; they look 1,000 bars back."""
     frame, _ = await bars_asked(desk, symbol, interval, start=None, end=end, limit=HISTORY_MAX)
     return ListOut(items=[LevelOut.of(level) for level in await asyncio.to_thread(levels, frame)], next=None)
-
-
-def _found(frame: pl.DataFrame, symbol: str, *, candles: bool) -> tuple[tuple[Pattern, ...], dict[str, Record]]:
-    shapes = patterns(frame, symbol=symbol)
-    if not candles:
-        return shapes, records(shapes, frame)
-    told = frame.tail(CANDLE_BARS)
-    single = candlesticks(told, symbol=symbol)
-    return (*shapes, *single), records(shapes, frame) | records(single, told)

@@ -5,8 +5,8 @@ from typing import Self
 from evil2root.api.values import Moment, Out
 from evil2root.domain.signals.levels.level import Level, Origin, Role
 from evil2root.domain.signals.patterns.detect import Pattern
-from evil2root.domain.signals.patterns.outcomes import Record
 from evil2root.domain.signals.patterns.shape import Direction
+from evil2root.engine.pattern_records import Realised
 
 
 class PointOut(Out):
@@ -17,21 +17,34 @@ class PointOut(Out):
 
 
 class RecordOut(Out):
-    """How patterns of this kind ended in the bars that were looked at."""
+    """How patterns of this kind ended on all watched symbols."""
 
     reached: int
     """The target came first."""
     failed: int
     undecided: int
+    share: float | None
+    """Of those that ended, the share that reached the target; null before any has ended."""
     low: float | None
-    """95 % interval of the share that reached the target; null before any has ended."""
+    """95 % interval of that share."""
     high: float | None
+    chance: float | None
+    """What a price without drift would have reached of the same: its distance to the invalidation over that between both."""
+    symbols: int
+    bars: int
+    """Looked at, of all those symbols."""
+    until: Moment
+    """Nothing that closed later was looked at."""
 
     @classmethod
-    def of(cls, record: Record) -> Self:
+    def of(cls, kind: str, realised: Realised) -> Self:
         """Make it from the counts."""
+        record = realised.of(kind)
         low, high = record.interval or (None, None)
-        return cls(reached=record.reached, failed=record.failed, undecided=record.undecided, low=low, high=high)
+        return cls(
+            reached=record.reached, failed=record.failed, undecided=record.undecided, share=record.share, low=low,
+            high=high, chance=record.chance, symbols=realised.symbols, bars=realised.bars, until=realised.until,
+        )  # fmt: skip
 
 
 class PatternOut(Out):
@@ -50,13 +63,13 @@ class PatternOut(Out):
     record: RecordOut
 
     @classmethod
-    def of(cls, pattern: Pattern, record: Record) -> Self:
+    def of(cls, pattern: Pattern, realised: Realised) -> Self:
         """Make it from a detected pattern."""
         return cls(
             id=pattern.id, kind=pattern.kind, direction=pattern.direction,
             points=[PointOut(time=at, price=price) for at, price in pattern.points], quality=pattern.quality,
             confirmed_at=pattern.confirmed_at, breakout=pattern.breakout, target=pattern.target,
-            invalidation=pattern.invalidation, record=RecordOut.of(record),
+            invalidation=pattern.invalidation, record=RecordOut.of(pattern.kind, realised),
         )  # fmt: skip
 
 

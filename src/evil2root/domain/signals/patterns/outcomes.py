@@ -1,17 +1,30 @@
-"""What became of patterns: did the price reach the target before it went back beyond the invalidation?"""
+"""What became of patterns: did the price reach the target before it went back to the invalidation?"""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import sqrt
 
 import numpy as np
 import polars as pl
 
+from evil2root.domain.market.indicators import Floats
 from evil2root.domain.signals.patterns.detect import Pattern
 from evil2root.domain.signals.patterns.shape import Direction
 
 CONFIDENT = 1.96
 """Normal quantile of a 95 % interval."""
+LOOKED_AT = 64
+"""Bars looked at first for an end; each further look takes twice as many, since most patterns end soon."""
+_TIME = pl.Datetime("us", "UTC")
+ENDINGS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "kind": pl.String,
+    "confirmed_at": _TIME,
+    "ended_at": _TIME,
+    "reached": pl.Boolean,
+    "chance": pl.Float64,
+}
+"""One row a pattern; `ended_at` is the close of the bar that touched a level, null (and `reached` with it) before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +36,8 @@ class Record:
     failed: int
     undecided: int
     """Neither level was touched before the history ended."""
+    chance: float | None = None
+    """What a walk without drift would have reached of those decided; none before anything was."""
 
     @property
     def decided(self) -> int:
@@ -30,8 +45,13 @@ class Record:
         return self.reached + self.failed
 
     @property
+    def share(self) -> float | None:
+        """Share of the decided that reached the target; none before anything was."""
+        return self.reached / self.decided if self.decided else None
+
+    @property
     def interval(self) -> tuple[float, float] | None:
-        """Wilson's 95 % interval of the share that reached the target; none before anything was decided."""
+        """Wilson's 95 % interval of that share; none before anything was decided."""
         n = self.decided
         if n == 0:
             return None
@@ -47,22 +67,59 @@ def outcome(pattern: Pattern, bars: pl.DataFrame) -> bool | None:
     Bars that opened after the confirmation count. One that touches both counts as failed.
     """
     later = bars.filter(pl.col("opened_at") >= pattern.confirmed_at)
-    high, low = later["high"].to_numpy(), later["low"].to_numpy()
-    if pattern.direction is Direction.UP:
-        won, lost = high >= pattern.target, low <= pattern.invalidation
-    else:
-        won, lost = low <= pattern.target, high >= pattern.invalidation
-    ended = np.flatnonzero(won | lost)
-    return None if not ended.size else bool(not lost[ended[0]])
+    ended = _end(pattern, later["high"].to_numpy(), later["low"].to_numpy(), since=0)
+    return None if ended is None else ended[1]
 
 
-def records(found: Iterable[Pattern], bars: pl.DataFrame) -> dict[str, Record]:
-    """The record of each kind in `found` over the bars it was found in, as known at the newest of them."""
-    counts: dict[str, list[int]] = {}
-    for pattern in found:
-        ended = outcome(pattern, bars)
-        counts.setdefault(pattern.kind, [0, 0, 0])[2 if ended is None else 0 if ended else 1] += 1
-    return {
-        kind: Record(kind=kind, reached=reached, failed=failed, undecided=undecided)
-        for kind, (reached, failed, undecided) in counts.items()
-    }
+def endings(found: Sequence[Pattern], bars: pl.DataFrame) -> pl.DataFrame:
+    """What became of each pattern over the bars it was found in, as a table of `ENDINGS_SCHEMA`.
+
+    `chance` is what a walk without drift would do from the confirming close c on: it meets the target t before the
+    invalidation i with probability (c - i) / (t - i).
+    """
+    high, low, close = (bars[name].to_numpy() for name in ("high", "low", "close"))
+    confirmed = pl.Series([pattern.confirmed_at for pattern in found], dtype=_TIME)
+    closed_at = bars["closed_at"]
+    rows = []
+    for pattern, row, since in zip(
+        found, closed_at.search_sorted(confirmed), bars["opened_at"].search_sorted(confirmed), strict=True
+    ):
+        ended = _end(pattern, high, low, since=int(since))
+        span = pattern.target - pattern.invalidation
+        rows.append((
+            pattern.kind, pattern.confirmed_at, None if ended is None else closed_at[ended[0]],
+            None if ended is None else ended[1], (float(close[row]) - pattern.invalidation) / span,
+        ))  # fmt: skip
+    return pl.DataFrame(rows, schema=ENDINGS_SCHEMA, orient="row")
+
+
+def records(ends: pl.DataFrame, *, until: datetime) -> dict[str, Record]:
+    """The record of each kind as it was known at a time: of what was confirmed, and what had ended, by then."""
+    ended = (pl.col("ended_at") <= until).fill_null(value=False)
+    counted = (
+        ends.filter(pl.col("confirmed_at") <= until)
+        .group_by("kind")
+        .agg(
+            reached=(ended & pl.col("reached")).sum(),
+            failed=(ended & ~pl.col("reached")).sum(),
+            undecided=(~ended).sum(),
+            chance=pl.col("chance").filter(ended).mean(),
+        )
+    )
+    return {row["kind"]: Record(**row) for row in counted.iter_rows(named=True)}
+
+
+def _end(pattern: Pattern, high: Floats, low: Floats, *, since: int) -> tuple[int, bool] | None:
+    """Row of the first bar from `since` on that touches a level, and whether it was the target."""
+    step = LOOKED_AT
+    while since < high.size:
+        highs, lows = high[since : since + step], low[since : since + step]
+        if pattern.direction is Direction.UP:
+            won, lost = highs >= pattern.target, lows <= pattern.invalidation
+        else:
+            won, lost = lows <= pattern.target, highs >= pattern.invalidation
+        ended = np.flatnonzero(won | lost)
+        if ended.size:
+            return since + int(ended[0]), not bool(lost[ended[0]])
+        since, step = since + step, 2 * step
+    return None

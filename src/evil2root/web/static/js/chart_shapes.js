@@ -54,7 +54,28 @@ const levelWords = (level) => level.role + (level.touches ? `, ${level.touches} 
 export function tellShapes(data) {
   const f = (v) => v.toFixed(data.precision);
   fill("levels", data.shapes.levels.map((l) => [l.role, f(l.price), l.touches, l.strength.toFixed(2)]));
-  fill("patterns", data.shapes.patterns.map((p) => [words(p.kind), p.direction, p.confirmed_at.slice(0, 10), f(p.breakout), f(p.target), f(p.invalidation)]));
+  const day = (time) => (data.daily ? time.slice(0, 10) : time.slice(0, 16).replace("T", " "));
+  fill("patterns", data.shapes.patterns.map((p) => [
+    words(p.kind), p.direction, p.points.map((q) => `${day(q.time)} at ${f(q.price)}`), [day(p.confirmed_at)],
+    f(p.breakout), f(p.target), f(p.invalidation), p.quality.toFixed(2), recordWords(p.record),
+  ]));
+}
+
+/** How its kind ended on all watched symbols, beside what a price without drift would have done. */
+function recordWords(r) {
+  if (r.share === null) return "none has ended yet";
+  const percent = (v) => `${Math.round(100 * v)}`;
+  const on = `${r.symbols} ${r.symbols === 1 ? "symbol" : "symbols"}`;
+  return `reached ${percent(r.share)} % of ${r.reached + r.failed} on ${on}, by chance ${percent(r.chance)} %; interval ${percent(r.low)} to ${percent(r.high)} %`;
+}
+
+/** Each on a line of its own if need be, never broken inside. */
+function unbroken(parts) {
+  return parts.flatMap((part, i) => {
+    const span = document.createElement("span");
+    span.textContent = part;
+    return i ? [", ", span] : [span];
+  });
 }
 
 function fill(name, rows) {
@@ -66,7 +87,8 @@ function fill(name, rows) {
       const cell = document.createElement(i ? "td" : "th");
       if (!i) cell.scope = "row";
       if (i && /^[0-9.]+$/.test(value)) cell.className = "num";
-      cell.textContent = value;
+      if (Array.isArray(value)) cell.append(...unbroken(value));
+      else cell.textContent = value;
       return cell;
     }));
     return row;
