@@ -26,6 +26,10 @@ def told(rows: int) -> pl.DataFrame:
     return packaged(Interval.H1)[SYMBOL].adjusted.head(rows)
 
 
+def newest(frame: pl.DataFrame) -> Newest:
+    return Newest(bar=bars_of(frame.tail(1), symbol=SYMBOL, interval=Interval.H1)[0], bars=frame)
+
+
 def days_seen(frame: pl.DataFrame) -> dict[str, float | None]:
     return higher(frame, interval=Interval.H1, session=session_of(SYMBOL)).row(-1, named=True)
 
@@ -34,10 +38,7 @@ def test_the_same_evidence_alone_in_a_series_and_carried() -> None:
     strategy, rows = Fusion(), 900
     carrier = Carrier(strategy)
 
-    for count in range(rows - 3, rows + 1):
-        frame = told(count)
-        newest = Newest(bar=bars_of(frame.tail(1), symbol=SYMBOL, interval=Interval.H1)[0], bars=frame)
-        carried = carrier.evidence([newest])[0]
+    *_, carried = (carrier.evidence([newest(told(count))])[0] for count in range(rows - 3, rows + 1))
 
     alone = evidence_at(strategy, told(rows), symbol=SYMBOL, interval=Interval.H1, first_index=0)
     series = evidence_series(strategy, told(rows), symbol=SYMBOL, interval=Interval.H1)[-1]
