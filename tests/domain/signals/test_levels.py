@@ -17,7 +17,6 @@ from evil2root.domain.signals.levels.find import HISTORY_MAX, LEVELS_MAX, RANGE_
 from evil2root.domain.signals.levels.find import levels as found_levels
 from evil2root.domain.signals.levels.level import Level, Origin, Role, strength_of
 from evil2root.domain.signals.levels.named import (
-    NEAR_FRAC,
     VOLUME_BINS,
     much_traded,
     periods,
@@ -184,14 +183,22 @@ class TestRoundNumbers:
     def test_are_of_the_coarsest_step_that_has_two_near_the_price(
         self, close: float, expected: tuple[float, ...]
     ) -> None:
-        assert round_numbers(close) == expected
+        assert round_numbers(close, span=0.01 * close) == expected
 
-    @given(st.floats(1e-8, 1e8))
-    def test_there_are_two_to_six_near_any_price(self, close: float) -> None:
-        found = round_numbers(close)
+    @pytest.mark.parametrize(
+        ("span", "expected"),
+        [(0.0025, (1.16, 1.18, 1.2)), (0.0015, (1.17, 1.18, 1.19)), (1e-9, (1.17, 1.18, 1.19)), (0.1, (1.1, 1.2))],
+    )
+    def test_are_nearer_where_the_price_moves_little(self, span: float, expected: tuple[float, ...]) -> None:
+        assert round_numbers(1.1799, span=span) == expected
 
+    @given(st.floats(1e-8, 1e8), st.floats(1e-6, 1.0))
+    def test_there_are_two_to_six_near_any_price(self, close: float, span_frac: float) -> None:
+        found = round_numbers(close, span=span_frac * close)
+
+        near = min(0.1, max(0.01, 10.0 * span_frac)) * close
         assert 2 <= len(found) <= 6
-        assert all(abs(price - close) <= NEAR_FRAC * close * (1.0 + 1e-12) for price in found)
+        assert all(abs(price - close) <= near * (1.0 + 1e-9) for price in found)
         steps = np.diff(found)
         power = floor(log10(steps[0] * 1.001))
         assert min(abs(steps[0] / 10.0**power - mantissa) for mantissa in (1, 2, 5)) < 1e-6
@@ -200,12 +207,13 @@ class TestRoundNumbers:
     @pytest.mark.parametrize("close", [1.12, 1.25, 1.3, 87.5, 125.0, 130.0, 175.0])
     def test_are_told_unless_a_stronger_level_lies_there(self, close: float) -> None:
         bars = bars_closing_at([close * (1.0 + 0.01 * (day % 3)) for day in range(61)])
+        span = average_range(bars)
 
         found = levels(bars)
 
         assert of(Origin.ROUND, found)
-        for price in round_numbers(float(bars["close"][-1])):
-            assert min(abs(level.price - price) for level in found) <= SAME_RANGES * 0.04 * close
+        for price in round_numbers(float(bars["close"][-1]), span=span):
+            assert min(abs(level.price - price) for level in found) <= SAME_RANGES * span
 
 
 class TestPeriods:

@@ -53,7 +53,7 @@ def levels(bars: pl.DataFrame, *, session: Session) -> tuple[Level, ...]:
     turns = pivots(high, low, reach=REACH)
     named = (
         *much_traded(high, low, volume),
-        *(Named(price=price, origin=Origin.ROUND) for price in round_numbers(float(close[-1]))),
+        *(Named(price=price, origin=Origin.ROUND) for price in round_numbers(float(close[-1]), span=span)),
         *periods(recent, session=session),
     )
     found = [*_clusters(recent, turns, span=span), *(_named(recent, one, turns, span=span) for one in named)]

@@ -16,8 +16,10 @@ VOLUME_BINS = 60
 VOLUME_PEAKS = 3
 PEAK_MEANS = 1.25
 """A peak holds more than so many times the volume of a bin in the mean."""
-NEAR_FRAC = 0.1
-"""Round numbers further from the price than this share of it are not told."""
+NEAR_RANGES = 10.0
+NEAR_FRAC_MIN, NEAR_FRAC_MAX = 0.01, 0.1
+"""Round numbers further from the price than so many average ranges are not told, within these shares of it: a cent
+matters to a currency's hours, not to the days of a share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +63,18 @@ def much_traded(high: Floats, low: Floats, volume: Floats) -> Iterator[Named]:
         yield Named(price=float(price[peak]), origin=Origin.VOLUME)
 
 
-def round_numbers(close: float) -> tuple[float, ...]:
-    """Multiples of 1, 2 or 5 times a power of ten within a tenth of the price, ascending: two to six.
+def round_numbers(close: float, *, span: float) -> tuple[float, ...]:
+    """Multiples of 1, 2 or 5 times a power of ten near the price, ascending: two to six.
 
-    Of the coarsest step that has two of them there: 80 and 90 for a price of 87.5, 1.1 and 1.2 for one of 1.12.
+    Of the coarsest step that has two of them there: 80 and 90 for a price of 87.5, 1.1 and 1.2 for one of 1.12 where
+    the average range (`span`, above 0) is a percent or more of it; 1.11, 1.12 and 1.13 where it is tiny.
     """
+    near_frac = min(NEAR_FRAC_MAX, max(NEAR_FRAC_MIN, NEAR_RANGES * span / close))
     power = floor(log10(close))
     near: list[float] = []
-    for mantissa, exponent in ((1, power), (5, power - 1), (2, power - 1), (1, power - 1)):
+    for mantissa, exponent in ((1, power), *((m, power - less) for less in (1, 2) for m in (5, 2, 1))):
         step = _times_ten(mantissa, exponent)
-        first, last = ceil(close * (1.0 - NEAR_FRAC) / step), floor(close * (1.0 + NEAR_FRAC) / step)
+        first, last = ceil(close * (1.0 - near_frac) / step), floor(close * (1.0 + near_frac) / step)
         near = [_times_ten(times * mantissa, exponent) for times in range(first, last + 1)]
         if len(near) > 1:
             break
