@@ -14,6 +14,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
+from evil2root.domain.core.listings import NEW_YORK
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.strategies.fusion import Fusion
 from evil2root.domain.market.sessions import round_the_clock
@@ -51,7 +52,7 @@ def whole(seeds: range) -> float:
     for seed in seeds:
         bars = a_symbol(seed)
         start = time.process_time()
-        p_ups(evidence_table(bars, interval=Interval.D1))
+        p_ups(evidence_table(bars, interval=Interval.D1, session=NEW_YORK))
         took += time.process_time() - start
     return took
 

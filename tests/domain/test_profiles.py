@@ -8,6 +8,7 @@ import pytest
 
 from evil2root.domain.book.protection import Protect
 from evil2root.domain.core.instrument import instrument_for
+from evil2root.domain.core.listings import NEW_YORK
 from evil2root.domain.core.money import Price
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
@@ -248,7 +249,7 @@ class TestFusion:
             "high": [c + 1 for c in closes], "low": [c - 1 for c in closes], "close": closes, "volume": [1e6] * count,
         })  # fmt: skip
 
-        features = Fusion().features(bars, interval=Interval.D1)
+        features = Fusion().features(bars, interval=Interval.D1, session=NEW_YORK)
         opinions = Fusion().opinions(features)
 
         assert features.height == len(opinions) == count

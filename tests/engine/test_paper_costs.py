@@ -12,6 +12,7 @@ import pytest
 from evil2root.domain.book.ledger import BORROW, CASH, balances
 from evil2root.domain.book.orders import OrderState
 from evil2root.domain.core.instrument import AssetClass, instrument_for
+from evil2root.domain.core.listings import Session
 from evil2root.domain.core.money import ZERO, Money
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
@@ -36,7 +37,9 @@ class Seller:
 
     name: str = "metronome"
 
-    def features(self, bars: pl.DataFrame, *, interval: Interval, newest: int | None = None) -> pl.DataFrame:  # noqa: ARG002
+    def features(  # the port's signature
+        self, bars: pl.DataFrame, *, interval: Interval, session: Session, newest: int | None = None,  # noqa: ARG002
+    ) -> pl.DataFrame:  # fmt: skip
         return bars.select("opened_at", "close").tail(bars.height if newest is None else newest)
 
     def opinions(self, features: pl.DataFrame) -> list[tuple[tuple[Signal, ...], View | None]]:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from evil2root.domain.core.instrument import instrument_for
+from evil2root.domain.core.listings import Session
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.evidence import Evidence, Holding
@@ -34,8 +35,10 @@ class PanelStrategy:
     def entry_threshold(self) -> float:
         return self.threshold
 
-    def features(self, bars: pl.DataFrame, *, interval: Interval, newest: int | None = None) -> pl.DataFrame:
-        return panel.evidence_table(bars, interval=interval, newest=newest).drop("closed_at")
+    def features(
+        self, bars: pl.DataFrame, *, interval: Interval, session: Session, newest: int | None = None
+    ) -> pl.DataFrame:
+        return panel.evidence_table(bars, interval=interval, session=session, newest=newest).drop("closed_at")
 
     def opinions(self, features: pl.DataFrame) -> list[tuple[tuple[Signal, ...], View | None]]:
         return panel.views(features)

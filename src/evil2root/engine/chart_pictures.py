@@ -6,6 +6,7 @@ import polars as pl
 
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.days import session_of
 from evil2root.domain.signals.levels.find import HISTORY_MAX, levels
 from evil2root.domain.signals.patterns.detect import patterns
 from evil2root.engine.chart_drawing import Mark, Subject, png
@@ -41,6 +42,7 @@ def _drawn(  # noqa: PLR0913 - what is on it
 ) -> bytes:
     subject = Subject(
         title=f"{symbol}  {interval.value}  {frame['closed_at'][-1]:%d %b %Y}", bars=frame,
-        patterns=patterns(frame, symbol=symbol, interval=interval), levels=levels(frame), marks=marks, lines=lines,
+        patterns=patterns(frame, symbol=symbol, interval=interval), levels=levels(frame, session=session_of(symbol)),
+        marks=marks, lines=lines,
     )  # fmt: skip
     return png(subject, theme=theme)

@@ -10,6 +10,7 @@ from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.evidence import Evidence
 from evil2root.domain.decision.strategies.strategy import Strategy
 from evil2root.domain.market.bars import Bar
+from evil2root.domain.market.days import session_of
 from evil2root.domain.market.passport import Passport, passport_at, passports
 from evil2root.domain.market.sessions import Sessions
 from evil2root.domain.market.window import WINDOW_BARS, window_start
@@ -47,10 +48,11 @@ def evidence_series(  # noqa: PLR0913 - a series, its name and what is known of 
     if background is not None:
         told = list(passports(frame, background.sessions, interval, marks=background.marks))
     made: list[Evidence] = []
+    session = session_of(symbol)
     while len(made) < len(bars):
         start = window_start(len(made), window_bars=window_bars)
         window = frame.slice(start, window_bars)
-        rows = strategy.features(window, interval=interval).slice(len(made) - start)
+        rows = strategy.features(window, interval=interval, session=session).slice(len(made) - start)
         made += _evidence(strategy, rows, bars=bars[len(made) : start + window.height], first=len(made),
                           told=told[len(made) : start + window.height], window_from=bars[start].opened_at)  # fmt: skip
     return made
@@ -73,7 +75,7 @@ def evidence_at(  # noqa: PLR0913 - a series, its name and where the window lies
         raise ValueError(msg)
     window = frame.slice(start - first_index)
     bar = bars_of(window.tail(1), symbol=symbol, interval=interval)
-    rows = strategy.features(window, interval=interval, newest=1)
+    rows = strategy.features(window, interval=interval, session=session_of(symbol), newest=1)
     told = None if background is None else passport_at(frame, background.sessions, interval, marks=background.marks)
     return next(_evidence(strategy, rows, bars=bar, told=[told], first=last, window_from=window["opened_at"][0]))
 

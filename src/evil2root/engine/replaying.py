@@ -19,6 +19,7 @@ from evil2root.domain.kernel.leaving import judged_exit
 from evil2root.domain.kernel.overstaying import overruled
 from evil2root.domain.kernel.policy import Policy
 from evil2root.domain.kernel.record import Decision, Outcome
+from evil2root.domain.market.days import session_of
 from evil2root.domain.risk.breaker import Breaker, BreakerState
 from evil2root.engine.desk import Difference, Recomputed
 from evil2root.engine.observe import bars_of
@@ -46,7 +47,7 @@ def recompute(stored: Decision, window: pl.DataFrame, policy: Policy) -> Recompu
 
 def _evidence(stored: Decision, window: pl.DataFrame, policy: Policy) -> Evidence:
     bar = bars_of(window.tail(1), symbol=stored.symbol, interval=stored.interval)[0]
-    row = policy.strategy.features(window, interval=stored.interval, newest=1)
+    row = policy.strategy.features(window, interval=stored.interval, session=session_of(stored.symbol), newest=1)
     signals, view = policy.strategy.opinions(row)[0]
     numbers = row.drop([name for name in ("opened_at", "closed_at") if name in row.columns])
     return Evidence(

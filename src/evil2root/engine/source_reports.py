@@ -7,6 +7,7 @@ import polars as pl
 
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.strategies.strategy import Sourced
+from evil2root.domain.market.days import session_of
 from evil2root.domain.market.window import WINDOW_BARS
 from evil2root.domain.signals.calibration import REGIMES, column_names, regimes
 from evil2root.domain.signals.panel import evidence_table
@@ -78,9 +79,10 @@ def _made(
 ) -> SourcesReport:
     sources, weights = strategy.sources, strategy.weights
     frames = {symbol: frame.tail(WINDOW_BARS) for symbol, frame in with_standings(universe, of=looked_at).items()}
-    told = said_and_rose(list(frames.values()), sources, weights, interval=interval)
+    told = said_and_rose(frames, sources, weights, interval=interval)
     newest = {
-        symbol: evidence_table(frame, interval=interval, sources=sources, newest=1) for symbol, frame in frames.items()
+        symbol: evidence_table(frame, interval=interval, session=session_of(symbol), sources=sources, newest=1)
+        for symbol, frame in frames.items()
     }
     by_source = dict(weights.by_source)
     return SourcesReport(

@@ -12,6 +12,7 @@ from evil2root.adapters.market_data import replay
 from evil2root.adapters.market_data.packaged import packaged
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.strategies.fusion import Fusion
+from evil2root.domain.market.days import session_of
 from evil2root.domain.market.features import COLUMNS, features
 from evil2root.domain.market.indicators import INDICATORS, Column, Floats, Unit
 from evil2root.domain.signals import inputs as signal_inputs
@@ -37,7 +38,7 @@ UNITS = {column.name: column.unit for indicator in ALL for column in indicator.c
 @cache
 def history(symbol: str, interval: Interval) -> tuple[pl.DataFrame, Mapping[str, Floats]]:
     bars = packaged(interval)[symbol].adjusted
-    return bars, _numbers(inputs(bars, interval=interval))
+    return bars, _numbers(inputs(bars, interval=interval, session=session_of(symbol)))
 
 
 def _numbers(table: pl.DataFrame) -> Mapping[str, Floats]:
@@ -62,7 +63,7 @@ def unsettled(names: frozenset[str], *, bars_needed: int, tails: int) -> set[str
         bars, whole = history(symbol, interval)
         close, long = whole["close"], bars_needed + 60
         for start in np.linspace(200, bars.height - long - 1, tails).astype(int).tolist():
-            tail = _numbers(inputs(bars.slice(start, long), interval=interval))
+            tail = _numbers(inputs(bars.slice(start, long), interval=interval, session=session_of(symbol)))
             rows = slice(start + bars_needed - 1, start + long)
             seen |= {
                 name for name in names

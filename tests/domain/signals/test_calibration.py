@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from evil2root.domain.core.listings import NEW_YORK
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.indicators import Floats
 from evil2root.domain.signals.calibration import (
@@ -138,18 +139,29 @@ class TestNothingIsKnownTooEarly:
     def test_hiding_or_poisoning_the_future_changes_no_parameter(self, cut: int) -> None:
         bars = a_series(1_500, seed=11)
 
-        assert evidence_table(bars, interval=Interval.D1)[column_names("trend_following")[0]].drop_nulls().len() > 100
-        assert columns_that_see_the_future(partial(evidence_table, interval=Interval.D1), bars, cut=cut) == set()
+        assert (
+            evidence_table(bars, interval=Interval.D1, session=NEW_YORK)[column_names("trend_following")[0]]
+            .drop_nulls()
+            .len()
+            > 100
+        )
+        assert (
+            columns_that_see_the_future(partial(evidence_table, interval=Interval.D1, session=NEW_YORK), bars, cut=cut)
+            == set()
+        )
 
     @pytest.mark.parametrize("rows", [64, 65, 900, 1_500])
     def test_the_newest_row_alone_is_that_of_the_whole_series(self, rows: int) -> None:
         bars = a_series(1_500, seed=12)
 
-        alone = evidence_table(bars.head(rows), newest=1, interval=Interval.D1)
+        alone = evidence_table(bars.head(rows), newest=1, interval=Interval.D1, session=NEW_YORK)
 
-        assert differing_columns(alone, evidence_table(bars, interval=Interval.D1).slice(rows - 1, 1)) == []
+        assert (
+            differing_columns(alone, evidence_table(bars, interval=Interval.D1, session=NEW_YORK).slice(rows - 1, 1))
+            == []
+        )
 
     def test_is_there_for_every_source(self) -> None:
-        table = evidence_table(a_series(10), interval=Interval.D1)
+        table = evidence_table(a_series(10), interval=Interval.D1, session=NEW_YORK)
 
         assert {name for source in SOURCES for name in column_names(source.name)} <= set(table.columns)

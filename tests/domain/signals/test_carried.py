@@ -8,6 +8,7 @@ import pytest
 
 from evil2root.adapters.market_data.packaged import packaged
 from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.days import session_of
 from evil2root.domain.market.features import features
 from evil2root.domain.market.indicators import Column, Indicator, Unit
 from evil2root.domain.signals.calibration import REFIT_BARS, column_names
@@ -49,7 +50,7 @@ def standing(bars: pl.DataFrame, *, seed: int) -> pl.DataFrame:
     return bars.with_columns(pl.Series(STANDING, ranks, nan_to_null=True))
 
 
-INTERVALS = {"hourly": Interval.H1}
+INTERVALS = {"EURUSD=X": Interval.H1}
 
 
 def interval_of(name: str) -> Interval:
@@ -59,11 +60,11 @@ def interval_of(name: str) -> Interval:
 def many(rows: int) -> Mapping[str, pl.DataFrame]:
     series = {
         "AAPL": real("AAPL", Interval.D1, rows),
-        "gaps": with_gaps(real("IBM", Interval.D1, 2 * rows)).head(rows),
-        "hourly": real("EURUSD=X", Interval.H1, rows),
-        "halting": halting(a_series(rows, seed=4)),
-        "tiny": a_series(rows, seed=5, level=1e-12),
-        "ticks": a_series(rows, seed=6, shape="ticks"),
+        "GAPS": with_gaps(real("IBM", Interval.D1, 2 * rows)).head(rows),
+        "EURUSD=X": real("EURUSD=X", Interval.H1, rows),
+        "HALTING": halting(a_series(rows, seed=4)),
+        "TINY": a_series(rows, seed=5, level=1e-12),
+        "TICKS": a_series(rows, seed=6, shape="ticks"),
     }
     return {name: standing(frame, seed=seed) for seed, (name, frame) in enumerate(series.items())}
 
@@ -87,7 +88,8 @@ def carried_rows(series: Mapping[str, pl.DataFrame], *, first: int) -> Mapping[s
 
 def assert_the_same(series: Mapping[str, pl.DataFrame], *, first: int) -> None:
     for name, rows in carried_rows(series, first=first).items():
-        truth = evidence_table(series[name], interval=interval_of(name)).slice(first, rows.height)
+        truth = evidence_table(series[name], interval=interval_of(name), session=session_of(name))
+        truth = truth.slice(first, rows.height)
         assert differing_columns(rows, truth) == [], name
         assert rows.equals(truth), name
 
@@ -99,14 +101,14 @@ def test_every_bar_is_that_of_the_whole_series_over_several_fits() -> None:
 
     slopes = [column_names(source.name)[0] for source in SOURCES]
     newest = [
-        evidence_table(frame, newest=1, interval=interval_of(name)).select(slopes).row(0)
+        evidence_table(frame, newest=1, interval=interval_of(name), session=session_of(name)).select(slopes).row(0)
         for name, frame in series.items()
     ]
     assert any(slope is not None for row in newest for slope in row), "the test has to reach bars on which a fit speaks"
 
 
 def test_every_bar_is_that_of_the_whole_series_from_the_first_one_that_is_carried_on() -> None:
-    series = {name: frame for name, frame in many(CARRY_FROM + 70).items() if name != "hourly"}
+    series = {name: frame for name, frame in many(CARRY_FROM + 70).items() if name != "EURUSD=X"}
 
     assert_the_same(series, first=CARRY_FROM + 1)
 
@@ -123,7 +125,7 @@ class TestNothingIsCarried:
         row, state = begun(bars, bars_of(bars.tail(1), symbol="X", interval=Interval.D1)[0], sources=SOURCES)
 
         assert state is None
-        assert row.equals(evidence_table(bars, newest=1, interval=Interval.D1))
+        assert row.equals(evidence_table(bars, newest=1, interval=Interval.D1, session=session_of("X")))
 
     def test_when_a_single_value_differs_from_the_whole_series(self, monkeypatch: pytest.MonkeyPatch) -> None:
         class OffByABit(Running):
@@ -139,7 +141,7 @@ class TestNothingIsCarried:
         row, state = begun(bars, newest, sources=SOURCES)
 
         assert state is None
-        assert row.equals(evidence_table(bars, newest=1, interval=Interval.D1))
+        assert row.equals(evidence_table(bars, newest=1, interval=Interval.D1, session=session_of("X")))
 
     @pytest.mark.parametrize("factor", [5e3, 2e-4])
     def test_past_a_price_a_thousand_times_away(self, factor: float) -> None:

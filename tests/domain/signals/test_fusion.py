@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evil2root.domain.core.listings import NEW_YORK
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.signals.fusion import Weights, fuse, fuse_series
@@ -153,7 +154,9 @@ class TestFuseSeries:
         cut = data.draw(st.integers(0, bars.height))
 
         seen = columns_that_see_the_future(
-            lambda b: fuse_series(p_ups(evidence_table(b, interval=Interval.D1)), DEFAULT_WEIGHTS), bars, cut=cut
+            lambda b: fuse_series(p_ups(evidence_table(b, interval=Interval.D1, session=NEW_YORK)), DEFAULT_WEIGHTS),
+            bars,
+            cut=cut,
         )
 
         assert seen == set()
@@ -161,7 +164,7 @@ class TestFuseSeries:
 
 class TestViews:
     def test_are_one_pair_a_row_and_equal_the_series_of_numbers(self) -> None:
-        table = evidence_table(a_series(600), interval=Interval.D1)
+        table = evidence_table(a_series(600), interval=Interval.D1, session=NEW_YORK)
 
         pairs = views(table)
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from evil2root.domain.core.listings import NEW_YORK
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.signals.calibration import BARS_MIN
 from evil2root.domain.signals.inputs import inputs
@@ -32,7 +33,7 @@ def calls(market: Market) -> dict[str, tuple[float, int]]:
     """Share of each source's calls that were right over its horizon, and how many there were, over all seeds."""
     right, all_calls = dict.fromkeys(_NAMES, 0), dict.fromkeys(_NAMES, 0)
     for seed in SEEDS:
-        table = inputs(market(ROWS, seed=seed), interval=Interval.D1)
+        table = inputs(market(ROWS, seed=seed), interval=Interval.D1, session=NEW_YORK)
         close = table["close"].to_numpy()
         for source in SOURCES:
             said, rose = _said_and_rose(source, table, close)

@@ -45,7 +45,7 @@ def test_has_nothing_to_tell_before_the_first_outcome() -> None:
 
 class TestOnPlantedMarkets:
     def measured(self, bars: pl.DataFrame) -> dict[str, float | None]:
-        told = said_and_rose([bars], SOURCES, DEFAULT_WEIGHTS, interval=Interval.D1)
+        told = said_and_rose({"AAPL": bars}, SOURCES, DEFAULT_WEIGHTS, interval=Interval.D1)
         return {name: reliability(name, *found, horizon=5).skill for name, found in told.items()}
 
     def test_calibrated_sources_beat_the_base_rate_where_there_is_an_edge(self) -> None:
@@ -59,6 +59,6 @@ class TestOnPlantedMarkets:
         assert abs(skills[FUSED] or 0.0) < 0.1
 
     def test_are_not_measured_before_bar_300(self) -> None:
-        told = said_and_rose([a_random_walk(305, seed=1)], SOURCES, DEFAULT_WEIGHTS, interval=Interval.D1)
+        told = said_and_rose({"AAPL": a_random_walk(305, seed=1)}, SOURCES, DEFAULT_WEIGHTS, interval=Interval.D1)
 
         assert all(said.size <= 1 for said, _ in told.values())

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evil2root.domain.core.listings import NEW_YORK
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.features import features_row
 from evil2root.domain.market.window import windowed
@@ -70,25 +71,29 @@ class TestEverySource:
         assert "\n" not in said
 
     def test_is_silent_in_its_warm_up_and_speaks_some_time_after(self, source: Source) -> None:
-        said = p_ups(inputs(a_series(1_000), interval=Interval.D1), sources=(source,))[source.name]
+        said = p_ups(inputs(a_series(1_000), interval=Interval.D1, session=NEW_YORK), sources=(source,))[source.name]
 
         assert said.head(source.warm_up).null_count() == source.warm_up
         assert 0 < said.null_count() < said.len()
 
     @pytest.mark.parametrize("rows", [0, 1, 5])
     def test_abstains_on_a_series_of_a_few_rows(self, source: Source, rows: int) -> None:
-        said = p_ups(evidence_table(a_series(rows), interval=Interval.D1), sources=(source,))[source.name]
+        said = p_ups(evidence_table(a_series(rows), interval=Interval.D1, session=NEW_YORK), sources=(source,))[
+            source.name
+        ]
 
         assert said.len() == said.null_count() == rows
         assert said.dtype == pl.Float64
 
     def test_abstains_in_a_flat_market(self, source: Source) -> None:
-        said = p_ups(inputs(a_series(400, shape="flat"), interval=Interval.D1), sources=(source,))[source.name]
+        said = p_ups(inputs(a_series(400, shape="flat"), interval=Interval.D1, session=NEW_YORK), sources=(source,))[
+            source.name
+        ]
 
         assert said.null_count() == 400
 
     def test_reads_only_the_columns_it_names(self, source: Source) -> None:
-        table = inputs(a_series(400), interval=Interval.D1)
+        table = inputs(a_series(400), interval=Interval.D1, session=NEW_YORK)
 
         alone = source.weigh(table.select(source.inputs)).scores
 
@@ -96,9 +101,9 @@ class TestEverySource:
 
     def test_forgets_what_lies_more_than_300_bars_back(self, source: Source) -> None:
         bars = a_series(2_000, seed=5)
-        whole = source.weigh(inputs(bars, interval=Interval.D1)).scores[-1]
+        whole = source.weigh(inputs(bars, interval=Interval.D1, session=NEW_YORK)).scores[-1]
 
-        late = source.weigh(inputs(bars.tail(300), interval=Interval.D1)).scores[-1]
+        late = source.weigh(inputs(bars.tail(300), interval=Interval.D1, session=NEW_YORK)).scores[-1]
 
         assert late == pytest.approx(whole, abs=1e-3, nan_ok=True)
 
@@ -114,7 +119,7 @@ def test_no_source_sees_the_future_not_even_while_warming_up(bars: pl.DataFrame,
 
 
 def _evidence_and_p_ups(bars: pl.DataFrame) -> pl.DataFrame:
-    table = evidence_table(bars, interval=Interval.D1)
+    table = evidence_table(bars, interval=Interval.D1, session=NEW_YORK)
     return table.hstack(p_ups(table).get_columns())
 
 
@@ -122,7 +127,7 @@ def _evidence_and_p_ups(bars: pl.DataFrame) -> pl.DataFrame:
 @given(bars=series(rows_min=1, rows_max=400), data=st.data())
 def test_sources_say_on_one_row_alone_what_they_say_in_the_series(bars: pl.DataFrame, data: st.DataObject) -> None:
     row = data.draw(st.integers(0, bars.height - 1))
-    table = evidence_table(bars, interval=Interval.D1)
+    table = evidence_table(bars, interval=Interval.D1, session=NEW_YORK)
     stored = table.drop("opened_at", "closed_at").row(row, named=True)
 
     alone = p_ups(features_row(stored))
@@ -132,10 +137,15 @@ def test_sources_say_on_one_row_alone_what_they_say_in_the_series(bars: pl.DataF
 
 def test_sources_say_the_same_live_and_in_a_backtest() -> None:
     bars = a_series(700)
-    whole = p_ups(windowed(bars, partial(evidence_table, interval=Interval.D1), window_bars=512))
+    whole = p_ups(windowed(bars, partial(evidence_table, interval=Interval.D1, session=NEW_YORK), window_bars=512))
 
     assert whole.height == 700
-    assert differing_columns(whole.tail(1), p_ups(evidence_table(bars.slice(256), interval=Interval.D1).tail(1))) == []
+    assert (
+        differing_columns(
+            whole.tail(1), p_ups(evidence_table(bars.slice(256), interval=Interval.D1, session=NEW_YORK).tail(1))
+        )
+        == []
+    )
 
 
 def test_a_view_names_the_score_its_largest_parts_and_where_the_probability_is_from() -> None:
@@ -204,9 +214,9 @@ class TestTrendFollowing:
         assert "SMA 20 100, at SMA 50 100" in TrendFollowing().phrases(a_row(adx_14=25.0))[0]
 
     def test_leans_up_while_a_series_trends_up(self) -> None:
-        said = p_ups(inputs(a_series(600, shape="trend"), interval=Interval.D1), sources=(TrendFollowing(),))[
-            "trend_following"
-        ].drop_nulls()
+        said = p_ups(
+            inputs(a_series(600, shape="trend"), interval=Interval.D1, session=NEW_YORK), sources=(TrendFollowing(),)
+        )["trend_following"].drop_nulls()
 
         assert said.len() > 100
         assert (said > 0.5).sum() > 0.9 * said.len()
@@ -294,7 +304,9 @@ class TestVolumeFlow:
         assert "1.50 ATR below VWAP" in VolumeFlow().phrases(row)[3]
 
     def test_has_nothing_to_say_where_nothing_is_traded(self) -> None:
-        said = p_ups(inputs(a_series(400, shape="idle"), interval=Interval.D1), sources=(VolumeFlow(),))["volume_flow"]
+        said = p_ups(
+            inputs(a_series(400, shape="idle"), interval=Interval.D1, session=NEW_YORK), sources=(VolumeFlow(),)
+        )["volume_flow"]
 
         assert said.null_count() == 400
 

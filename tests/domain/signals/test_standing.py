@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from evil2root.domain.core.listings import NEW_YORK
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.signals.inputs import RANK, WARM_UP, inputs
@@ -142,11 +143,11 @@ def test_a_series_that_stands_still_for_more_than_a_week_is_not_compared() -> No
 
 def test_the_place_is_an_input_with_the_warm_up_it_states() -> None:
     frame = with_standings({f"S{n}": a_series(ROWS, seed=n) for n in range(SYMBOLS_MIN)})["S0"]
-    read = inputs(frame, interval=Interval.D1)[RANK]
+    read = inputs(frame, interval=Interval.D1, session=NEW_YORK)[RANK]
 
     assert read.to_list() == frame[STANDING].to_list()
     assert read.null_count() == WARM_UP[RANK] == LENGTH + 1
-    assert inputs(frame.drop(STANDING), interval=Interval.D1)[RANK].null_count() == ROWS
+    assert inputs(frame.drop(STANDING), interval=Interval.D1, session=NEW_YORK)[RANK].null_count() == ROWS
 
 
 class TestMomentum:

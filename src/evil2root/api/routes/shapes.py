@@ -10,6 +10,7 @@ from evil2root.api.routes.market import BARS_MAX, BarsLimit, IntervalQuery, Time
 from evil2root.api.schemas.shapes import LevelOut, PatternOut
 from evil2root.api.strict import StrictRoute
 from evil2root.api.values import ListOut
+from evil2root.domain.market.days import session_of
 from evil2root.domain.signals.levels.find import HISTORY_MAX, levels
 from evil2root.domain.signals.patterns.candles import candlesticks
 from evil2root.domain.signals.patterns.detect import patterns
@@ -59,6 +60,7 @@ async def get_levels(
     interval: IntervalQuery = None,
     end: TimeQuery = None,
 ) -> ListOut[LevelOut]:
-    """Return the levels as of the newest bar (before `end`), strongest first; they look 1,000 bars back."""
+    """Return the levels as of the newest bar (before `end`), strongest first; they look 1,200 bars back."""
     frame, _ = await bars_asked(desk, symbol, interval, start=None, end=end, limit=HISTORY_MAX)
-    return ListOut(items=[LevelOut.of(level) for level in await asyncio.to_thread(levels, frame)], next=None)
+    found = await asyncio.to_thread(levels, frame, session=session_of(symbol))
+    return ListOut(items=[LevelOut.of(level) for level in found], next=None)

@@ -1,26 +1,24 @@
 """The next longer interval as seen from this one: only what was over is seen."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import inf
 
 import numpy as np
 import polars as pl
 
+from evil2root.domain.core.listings import Session
 from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.days import trading_days, trading_parts, trading_weeks
 from evil2root.domain.market.features import features
 from evil2root.domain.market.indicators import INDICATORS, Column, Floats, Indicator, Unit
+from evil2root.domain.market.sessions import HOUR, Micros
 from evil2root.domain.market.trailing import trailing_mean
 
-_MINUTE = 60_000_000
-_DAY = 1_440 * _MINUTE
-MONDAY = 4 * _DAY
-"""The first Monday of 1970, in microseconds: weeks begin there."""
-
-LENGTHS: Mapping[Interval, int] = {
-    Interval.M1: 60 * _MINUTE, Interval.M5: 60 * _MINUTE, Interval.M15: 240 * _MINUTE, Interval.M30: 240 * _MINUTE,
-    Interval.H1: _DAY, Interval.H4: _DAY, Interval.D1: 7 * _DAY,
+PARTS: Mapping[Interval, int] = {
+    Interval.M1: HOUR, Interval.M5: HOUR, Interval.M15: 4 * HOUR, Interval.M30: 4 * HOUR,
 }  # fmt: skip
-"""Microseconds of the next longer interval: an hour, four hours, a day, a week."""
+"""Microseconds of the next longer interval where it is a part of a day; hours have days above them, days weeks."""
 
 NAMES = ("higher_close", "higher_sma_10", "higher_sma_30", "higher_range_14")
 HIGHER_WARM_UP: Mapping[str, int] = dict.fromkeys(NAMES, 1) | {
@@ -54,14 +52,14 @@ HIGHER_INDICATORS: tuple[Indicator, ...] = (
 )  # fmt: skip
 
 
-def higher(window: pl.DataFrame, *, interval: Interval) -> pl.DataFrame:
+def higher(window: pl.DataFrame, *, interval: Interval, session: Session) -> pl.DataFrame:
     """Close, SMA 10 and 30 and mean range of 14 of the newest higher bar that is over, as many rows as `window`.
 
     Parameters
     ----------
     window
-        Bars that passed `check_bars`, oldest first. Higher bars are cut at UTC hours, days and Mondays, the first one
-        where the window begins.
+        Bars that passed `check_bars`, oldest first. Higher bars are cut where their market cuts hours, days and weeks
+        (`days.py`), the first one where the window begins.
 
     Notes
     -----
@@ -70,9 +68,7 @@ def higher(window: pl.DataFrame, *, interval: Interval) -> pl.DataFrame:
     """
     if window.height < 2:
         return pl.DataFrame({name: pl.Series([None] * window.height, dtype=pl.Float64) for name in NAMES})
-    opened = window["opened_at"].to_physical().to_numpy()
-    number = (opened - MONDAY) // LENGTHS[interval]
-    starts = np.flatnonzero(np.concatenate(([True], number[1:] != number[:-1])))
+    starts = begins(higher_bars(window["opened_at"].to_physical().to_numpy(), interval=interval, session=session))
     table = features(joined(window, starts), indicators=HIGHER_INDICATORS)
     newest = np.searchsorted(starts, np.arange(window.height), side="right") - 2
     over = newest >= 0
@@ -81,6 +77,28 @@ def higher(window: pl.DataFrame, *, interval: Interval) -> pl.DataFrame:
         values: Floats = np.where(over, table[source].to_numpy()[np.maximum(newest, 0)], np.nan)
         columns[name] = pl.Series(name, values, nan_to_null=True)
     return pl.DataFrame(columns)
+
+
+def higher_bars(opened: Micros, *, interval: Interval, session: Session) -> Micros:
+    """The number of the higher bar that each bar is a part of; a later one has a larger number."""
+    match interval:
+        case Interval.D1:
+            return trading_weeks(opened, session=session)
+        case Interval.H1 | Interval.H4:
+            return trading_days(opened, session=session)
+        case _:
+            return trading_parts(opened, session=session, length=PARTS[interval])
+
+
+@lru_cache(maxsize=256)
+def higher_bar(opened_at: int, *, interval: Interval, session: Session) -> int:
+    """The same of one bar. Remembered: symbols of a market close together and ask for the same time."""
+    return int(higher_bars(np.array([opened_at]), interval=interval, session=session)[0])
+
+
+def begins(numbers: Micros) -> Micros:
+    """Rows at which another number begins, the first one included."""
+    return np.flatnonzero(np.concatenate(([True], numbers[1:] != numbers[:-1])))
 
 
 def joined(window: pl.DataFrame, starts: np.ndarray) -> pl.DataFrame:

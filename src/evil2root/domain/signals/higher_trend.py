@@ -33,7 +33,7 @@ class HigherTrend:
     """
 
     name: str = "higher_trend"
-    version: str = "2"
+    version: str = "3"
     horizon: int = 10
     inputs: tuple[str, ...] = _INPUTS
     warm_up: int = longest_warm_up(_INPUTS)

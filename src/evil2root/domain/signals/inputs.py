@@ -6,6 +6,7 @@ from hashlib import sha256
 import numpy as np
 import polars as pl
 
+from evil2root.domain.core.listings import Session
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.catalogue.registry import TALIB_REGISTRY
 from evil2root.domain.market.features import WARM_UP as FEATURES_WARM_UP
@@ -24,7 +25,7 @@ from evil2root.domain.market.lean_talib import talib
 from evil2root.domain.signals.higher import HIGHER_WARM_UP, higher
 from evil2root.domain.signals.standing import LENGTH, STANDING_WARM_UP, standings_column
 
-INPUTS_VERSION = "2"
+INPUTS_VERSION = "3"
 """Raised by hand when a formula below, in `higher` or in `standing` changes without changing its name or parameters."""
 
 RANK = f"rank_ret_{LENGTH}"
@@ -114,10 +115,11 @@ INPUTS_HASH = sha256("\n".join((INPUTS_VERSION, *(indicator.formula for indicato
 """Names the exact set of formulas that sources read."""
 
 
-def inputs(window: pl.DataFrame, *, interval: Interval) -> pl.DataFrame:
+def inputs(window: pl.DataFrame, *, interval: Interval, session: Session) -> pl.DataFrame:
     """Times, close and one Float64 column an input, as many rows as `window`; see `features` for what holds of it.
 
     A window that carries no standings (`standing.py`) gives none: nothing is said of symbols that nobody looked at.
     """
     table = features(window, indicators=ALL)
-    return table.hstack([*higher(window, interval=interval).get_columns(), standings_column(window).alias(RANK)])
+    above = higher(window, interval=interval, session=session)
+    return table.hstack([*above.get_columns(), standings_column(window).alias(RANK)])

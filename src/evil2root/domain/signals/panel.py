@@ -5,6 +5,7 @@ from hashlib import sha256
 
 import polars as pl
 
+from evil2root.domain.core.listings import Session
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.indicators import Floats
 from evil2root.domain.signals.breakout import Breakout
@@ -42,13 +43,14 @@ PANEL_HASH = sha256(
 
 
 def evidence_table(
-    window: pl.DataFrame, *, interval: Interval, sources: Sequence[Source] = SOURCES, newest: int | None = None
-) -> pl.DataFrame:
+    window: pl.DataFrame, *, interval: Interval, session: Session, sources: Sequence[Source] = SOURCES,
+    newest: int | None = None,
+) -> pl.DataFrame:  # fmt: skip
     """What the sources read and the parameters their scores are calibrated by, one row a bar of one window.
 
     With `newest` only so many last rows, equal to those of the whole table bit for bit.
     """
-    table = inputs(window, interval=interval)
+    table = inputs(window, interval=interval, session=session)
     scores = {source.name: source.weigh(table).scores for source in sources}
     parameters = calibration(table, scores, sources, newest=newest)
     return table.tail(parameters.height).hstack(parameters.get_columns())

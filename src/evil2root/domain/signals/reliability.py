@@ -1,12 +1,13 @@
 """How far probabilities can be believed: each beside what happened, worse than the base rate included."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from evil2root.domain.core.timeframe import Interval
+from evil2root.domain.market.days import session_of
 from evil2root.domain.market.indicators import Floats
 from evil2root.domain.signals.calibration import BARS_MIN
 from evil2root.domain.signals.fusion import Weights, fuse_series
@@ -58,14 +59,14 @@ class Reliability:
 
 
 def said_and_rose(
-    windows: Sequence[pl.DataFrame], sources: Sequence[Source], weights: Weights, *, interval: Interval
+    windows: Mapping[str, pl.DataFrame], sources: Sequence[Source], weights: Weights, *, interval: Interval
 ) -> dict[str, tuple[Floats, np.ndarray]]:
     """Every probability of every source and of their view from bar 300 on whose outcome is known, and whether it rose.
 
     Parameters
     ----------
     windows
-        Bars, one table a symbol, each at most one window long.
+        Bars by symbol, each at most one window long.
 
     Notes
     -----
@@ -73,8 +74,9 @@ def said_and_rose(
     """
     horizons = {source.name: source.horizon for source in sources} | {FUSED: FUSED_HORIZON}
     parts: dict[str, list[tuple[Floats, np.ndarray]]] = {name: [] for name in horizons}
-    for window in windows:
-        said = p_ups(evidence_table(window, interval=interval, sources=sources), sources=sources)
+    for symbol, window in windows.items():
+        table = evidence_table(window, interval=interval, session=session_of(symbol), sources=sources)
+        said = p_ups(table, sources=sources)
         said = said.with_columns(fuse_series(said, weights)["p_up"].alias(FUSED))
         close = window["close"].to_numpy()
         for name, horizon in horizons.items():

@@ -7,6 +7,7 @@ from math import isfinite
 
 import polars as pl
 
+from evil2root.domain.core.listings import Session
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.evidence import Evidence, Holding
@@ -52,9 +53,11 @@ class Fusion:
         settled = (column.settled or 0 for indicator in ALL for column in indicator.columns if column.name in asked)
         return max(BARS_MIN, *settled, *(source.warm_up + 1 for source in self.sources))
 
-    def features(self, bars: pl.DataFrame, *, interval: Interval, newest: int | None = None) -> pl.DataFrame:
+    def features(
+        self, bars: pl.DataFrame, *, interval: Interval, session: Session, newest: int | None = None
+    ) -> pl.DataFrame:
         """What the sources read and are calibrated by, each row from its own window when there is more than one."""
-        table = partial(evidence_table, interval=interval, sources=self.sources)
+        table = partial(evidence_table, interval=interval, session=session, sources=self.sources)
         if newest is not None:
             return table(bars, newest=newest).drop("closed_at")
         return windowed(bars, table).drop("closed_at")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from evil2root.domain.core.listings import Session
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.evidence import Evidence, Holding
@@ -18,7 +19,7 @@ class BuyHold:
     name: str = "buy_hold"
 
     def features(  # the port's signature
-        self, bars: pl.DataFrame, *, interval: Interval, newest: int | None = None,  # noqa: ARG002
+        self, bars: pl.DataFrame, *, interval: Interval, session: Session, newest: int | None = None,  # noqa: ARG002
     ) -> pl.DataFrame:  # fmt: skip
         """Return the close."""
         return bars.select("opened_at", "close").tail(bars.height if newest is None else newest)
@@ -41,7 +42,7 @@ class Metronome:
     name: str = "metronome"
 
     def features(  # the port's signature
-        self, bars: pl.DataFrame, *, interval: Interval, newest: int | None = None,  # noqa: ARG002
+        self, bars: pl.DataFrame, *, interval: Interval, session: Session, newest: int | None = None,  # noqa: ARG002
     ) -> pl.DataFrame:  # fmt: skip
         """Return the close."""
         return bars.select("opened_at", "close").tail(bars.height if newest is None else newest)

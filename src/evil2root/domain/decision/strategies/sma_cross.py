@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from evil2root.domain.core.listings import Session
 from evil2root.domain.core.side import Side
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.evidence import Evidence, Holding
@@ -29,7 +30,7 @@ class SmaCross:
             raise ValueError(msg)
 
     def features(  # the port's signature
-        self, bars: pl.DataFrame, *, interval: Interval, newest: int | None = None,  # noqa: ARG002
+        self, bars: pl.DataFrame, *, interval: Interval, session: Session, newest: int | None = None,  # noqa: ARG002
     ) -> pl.DataFrame:  # fmt: skip
         """Columns `close, fast, slow, fast_before, slow_before`."""
         close = bars["close"].to_numpy()

@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import polars as pl
 
+from evil2root.domain.core.listings import Session
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.decision.evidence import Evidence, Holding
 from evil2root.domain.decision.intent import Intent
@@ -23,7 +24,9 @@ class Strategy(Protocol):
         """The public name: `fusion`, `sma_cross`, ..."""
         ...
 
-    def features(self, bars: pl.DataFrame, *, interval: Interval, newest: int | None = None) -> pl.DataFrame:
+    def features(
+        self, bars: pl.DataFrame, *, interval: Interval, session: Session, newest: int | None = None
+    ) -> pl.DataFrame:
         """Compute one row a bar from the whole series; cutting off the future changes nothing before the cut.
 
         The result has `opened_at` and Float64 columns only, null while warming up. With `newest`, `bars` is one

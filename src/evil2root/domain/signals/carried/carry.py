@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 import polars as pl
 
-from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import Bar
+from evil2root.domain.market.days import session_of
 from evil2root.domain.market.indicators import Floats
 from evil2root.domain.signals.calibration import calibration, column_names, regimes
 from evil2root.domain.signals.carried.learning import Learning, fit_all
@@ -21,7 +21,8 @@ from evil2root.domain.signals.standing import standings_column
 
 CARRY_FROM = 300
 """Bars of a window before it is carried: every input of this interval has its first value by then. The higher one
-needs 31 of its bars that are over, which for hours (days above them) is some 770 bars; until then the long way is taken."""
+needs 31 of its bars that are over, which for a currency's hours (days above them) is some 740 bars; until then the
+long way is taken."""
 
 _INPUTS = (*(column.name for indicator in ALL for column in indicator.columns), *HIGHER_NAMES, RANK)
 _NOW, _USUAL = (_INPUTS.index(name) for name in ("vol_20", "vol_usual_252"))
@@ -41,12 +42,15 @@ class Carried:
 
     @classmethod
     def after(
-        cls, window: pl.DataFrame, table: pl.DataFrame, scores: Mapping[str, Floats], *, interval: Interval,
+        cls, window: pl.DataFrame, table: pl.DataFrame, scores: Mapping[str, Floats], *, higher: RunningHigher,
         sources: Sequence[Source],
     ) -> Self:  # fmt: skip
-        """Begin after all of `window`, with its `inputs` and scores. Raises `ValueError` where it can't be carried."""
+        """Begin after all of `window`, with its `inputs`, scores and the higher interval as it stands after it.
+
+        Raises `ValueError` where it can't be carried.
+        """
         return cls(
-            running=Running(window, ALL), higher=RunningHigher(window, interval=interval), row=[],
+            running=Running(window, ALL), higher=higher, row=[],
             learning=Learning(table["close"].to_numpy(), regimes(table), scores, sources),
         )  # fmt: skip
 
@@ -102,7 +106,8 @@ def begun(window: pl.DataFrame, bar: Bar, *, sources: Sequence[Source]) -> tuple
     Opened on the bars before, the carried row of the last one is held against the long way's. Where a single bit
     differs, or something can't be carried (too few bars, prices a thousand times apart), nothing is.
     """
-    table = inputs(window, interval=bar.interval)
+    session = session_of(bar.symbol)
+    table = inputs(window, interval=bar.interval, session=session)
     scores = {source.name: source.weigh(table).scores for source in sources}
     newest = table.tail(1).hstack(calibration(table, scores, sources, newest=1).get_columns())
     if window.height <= CARRY_FROM:
@@ -110,7 +115,8 @@ def begun(window: pl.DataFrame, bar: Bar, *, sources: Sequence[Source]) -> tuple
     before = window.height - 1
     earlier = {name: values[:before] for name, values in scores.items()}
     try:
-        made = Carried.after(window.head(before), table.head(before), earlier, interval=bar.interval, sources=sources)
+        higher = RunningHigher(window.head(before), interval=bar.interval, session=session)
+        made = Carried.after(window.head(before), table.head(before), earlier, higher=higher, sources=sources)
         made.take(bar, standing=standings_column(window)[-1])
     except ValueError:
         return newest, None

@@ -6,12 +6,13 @@ from math import frexp, inf, isfinite, ldexp, nan
 import numpy as np
 import polars as pl
 
+from evil2root.domain.core.listings import Session
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import Bar
 from evil2root.domain.market.features import EXPONENT_MAX, NEAR
 from evil2root.domain.market.indicators import Indicator, Unit
 from evil2root.domain.signals.carried.steps import TAIL_BARS, Past, Step, opened
-from evil2root.domain.signals.higher import HIGHER_INDICATORS, LENGTHS, MONDAY, joined
+from evil2root.domain.signals.higher import HIGHER_INDICATORS, begins, higher_bar, higher_bars, joined
 
 _NUMBERS = ("open", "high", "low", "close", "volume")
 
@@ -86,12 +87,11 @@ def _edges(indicator: Indicator) -> tuple[_Edges, ...]:
 class RunningHigher:
     """The newest higher bar that is over, as `higher` sees it: `take` gives its four numbers on the next bar."""
 
-    def __init__(self, bars: pl.DataFrame, *, interval: Interval) -> None:
+    def __init__(self, bars: pl.DataFrame, *, interval: Interval, session: Session) -> None:
         """Open on the bars before. Raises as `Running`."""
-        self._length = LENGTHS[interval]
-        numbers = (bars["opened_at"].to_physical().to_numpy() - MONDAY) // self._length
-        starts = np.flatnonzero(np.concatenate(([True], numbers[1:] != numbers[:-1])))
-        table = joined(bars, starts)
+        self._interval, self._session = interval, session
+        numbers = higher_bars(bars["opened_at"].to_physical().to_numpy(), interval=interval, session=session)
+        table = joined(bars, begins(numbers))
         over, last = table.head(table.height - 1), table.row(table.height - 1, named=True)
         if over.height < 2:
             msg = "No two higher bars are over yet."
@@ -105,7 +105,7 @@ class RunningHigher:
 
     def take(self, numbers: Sequence[float], *, opened_at: int) -> list[float]:
         """Close, SMA 10 and 30 and mean range of 14, given a bar's five numbers and its opening in microseconds."""
-        number = (opened_at - MONDAY) // self._length
+        number = higher_bar(opened_at, interval=self._interval, session=self._session)
         if number != self._number:
             self._end(self._forming)
             self._number, self._forming = number, list(numbers)
