@@ -12,11 +12,12 @@ import pytest
 
 from evil2root.domain.market.features import features
 from evil2root.domain.signals.levels.level import Level, Origin, Role
-from evil2root.domain.signals.patterns.detect import Pattern
+from evil2root.domain.signals.patterns.detect import Pattern, patterns
 from evil2root.domain.signals.patterns.shape import Direction
 from evil2root.engine.chart_drawing import BARS, DPI, HEIGHT, THEMES, WIDTH, Subject, drawing
-from evil2root.engine.chart_overlays import LEVELS_GAP, LEVELS_MAX, Mark, near
+from evil2root.engine.chart_overlays import BETWEEN_LINES, LEVELS_APART, LEVELS_MAX, Mark, _edges, near
 from tests.domain.market.series import a_series
+from tests.domain.signals.drawn import drawn
 
 INK = THEMES["dark"]
 SERIES = a_series(300, seed=4)
@@ -111,6 +112,12 @@ def the_line(axes: Any, name: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)]
 
 
+def ends(axes: Any, name: str) -> list[tuple[float, ...]]:
+    """First and last place of each line of a name."""
+    lines = [(line.get_xdata(), line.get_ydata()) for line in of_name(axes.lines, name)]
+    return [(float(x[0]), float(y[0]), float(x[-1]), float(y[-1])) for x, y in lines]
+
+
 def texts(axes: Any) -> list[str]:
     return [text.get_text() for text in axes.texts]
 
@@ -198,33 +205,46 @@ def test_a_reversal_is_a_path_through_its_points(figure: Any) -> None:
 
 
 def test_a_triangle_is_its_two_edges_and_no_zigzag(figure: Any) -> None:
-    drawn = [
-        [(float(x), float(y)) for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)]
-        for line in of_name(figure.axes[0].lines, f"pattern {TRIANGLE.id}")
-    ]
+    solid, dashed = (ends(figure.axes[0], f"{what} {TRIANGLE.id}") for what in ("pattern", "guide"))
 
-    # Least squares through (64, 6) (76, 5) (88, 3) and (70, -4.2) (80, -2.8) (94, -2.3), by hand, to the last turn.
-    upper, lower = -0.125, 0.07638
-    assert sorted((line[0][0], line[1][0]) for line in drawn) == [(64.0, 94.0), (70.0, 94.0)]
-    for line in drawn:
-        (start, at_start), (end, at_end) = line
-        slope, middle, mean = (upper, 76.0, 14.0 / 3.0) if start == 64.0 else (lower, 244.0 / 3.0, -3.1)
-        assert (at_end - at_start) / (end - start) == pytest.approx(slope, abs=1e-4)
-        assert at_start == pytest.approx(MIDDLE + mean + slope * (start - middle), abs=2e-3)
+    # Least squares through (64, 6) (76, 5) (88, 3) and (70, -4.2) (80, -2.8) (94, -2.3), by hand.
+    upper = [MIDDLE + 14.0 / 3.0 - 0.125 * (row - 76.0) for row in (64.0, 94.0, 99.0)]
+    lower = [MIDDLE - 3.1 + 22.2 / 290.667 * (row - 244.0 / 3.0) for row in (64.0, 94.0, 99.0)]
+    for (first, last, at_breakout), at in zip((upper, lower), (0, 1), strict=True):
+        assert solid[at] == pytest.approx((64.0, first, 94.0, last), abs=1e-3)
+        assert dashed[at] == pytest.approx((94.0, last, 99.0, at_breakout), abs=1e-3)
+    assert len(solid) == len(dashed) == 2
 
 
 def test_a_flag_is_its_pole_and_two_edges(figure: Any) -> None:
-    drawn = [line.get_xdata() for line in of_name(figure.axes[0].lines, f"pattern {FLAG.id}")]
+    lines = ends(figure.axes[0], f"pattern {FLAG.id}")
 
-    assert sorted((int(x[0]), int(x[-1])) for x in drawn) == [(2, 8), (8, 18), (11, 18)]
+    assert [(start, end) for start, _, end, _ in lines] == [(2.0, 8.0), (8.0, 18.0), (8.0, 18.0)]
 
 
-def test_the_guide_leads_from_the_figure_to_its_breakout_at_the_bar_that_confirmed_it(figure: Any) -> None:
-    path, edge = (the_line(figure.axes[0], f"guide {one.id}") for one in (HEAD, TRIANGLE))
+def test_the_guide_of_a_reversal_leads_from_its_last_turn_to_the_bar_that_confirmed_it(figure: Any) -> None:
+    assert ends(figure.axes[0], f"guide {HEAD.id}") == [(*TOPS[-1], 60.0, HEAD.breakout)]
 
-    assert path == [TOPS[-1], (60.0, HEAD.breakout)]
-    upper_at_end = MIDDLE + 14.0 / 3.0 - 0.125 * (94.0 - 76.0)
-    assert edge == [pytest.approx((94.0, upper_at_end)), (99.0, TRIANGLE.breakout)]
+
+@pytest.mark.parametrize("kind", BETWEEN_LINES)
+def test_an_edge_of_what_the_detection_finds_leads_to_its_very_breakout(kind: str) -> None:
+    bars = drawn(kind, seed=3)
+    found = next(one for one in patterns(bars, symbol="X") if one.kind == kind)
+    rows = {at: row for row, at in enumerate(bars["opened_at"].to_list())}
+    confirmed = bars["closed_at"].to_list().index(found.confirmed_at)
+
+    _, dashed = _edges([(rows[at], level) for at, level in found.points], confirmed, pole=BETWEEN_LINES[kind])
+
+    side = max if found.direction is Direction.UP else min
+    assert side(line[-1][1] for line in dashed) == pytest.approx(found.breakout)
+    assert {line[-1][0] for line in dashed} == {confirmed}
+
+
+def test_edges_that_meet_before_the_breakout_end_where_they_do() -> None:
+    _, dashed = _edges([(0, 2.0), (1, -0.5), (2, 1.5), (3, 0.0), (4, 1.0), (5, 0.5)], 9, pole=0)
+
+    # 2 - x / 4 and x / 4 - 3/4
+    assert [line[-1] for line in dashed] == [pytest.approx((5.5, 0.625))] * 2
 
 
 def test_of_a_pattern_that_began_before_the_picture_the_rest_is_drawn() -> None:
@@ -292,7 +312,7 @@ def test_of_levels_those_among_the_prices_shown_are_told_the_strongest_first_and
 
     assert [level.price for level in told[:2]] == [110.0, 115.0]
     assert len(told) == LEVELS_MAX
-    assert all(abs(one.price - other.price) >= LEVELS_GAP * 20.0 for one, other in combinations(told, 2))
+    assert all(abs(one.price - other.price) >= LEVELS_APART * 20.0 for one, other in combinations(told, 2))
 
 
 def test_levels_and_guards_are_lines_at_their_prices_with_the_price_beside_them(figure: Any) -> None:

@@ -104,7 +104,7 @@ def _prices(axes: Any, subject: Subject, shown: pl.DataFrame, values: pl.DataFra
     first = subject.bars.height - shown.height
     draw_patterns(axes, subject.patterns, subject.bars, first=first, ink=ink, board=board)
     draw_results(axes, arrows, ink=ink, board=board)
-    draw_prices(axes, subject.levels, subject.lines, float(shown["close"][-1]), ink=ink,
+    draw_prices(axes, subject.levels, subject.lines, shown, ink=ink,
                 words=lambda value: f"{value:.{digits}f}")  # fmt: skip
 
 

@@ -17,8 +17,9 @@ from evil2root.engine.spacing import spaced
 
 LEVELS_MAX = 6
 PATTERNS_MAX = 6
-LEVELS_GAP = 0.05
-"""Levels shown lie at least this share of the pane's height apart: the strongest of those nearer together is told."""
+LEVELS_APART, LEVELS_BEYOND = 0.045, 0.05
+"""Of the height of the candles: levels nearer together than the first are one, the strongest; the second is how far
+beyond the candles they are told. As on the page."""
 LABEL_SHARE = 0.038
 """Least distance of two labels beside the chart, as a share of the pane's height."""
 RESULT_PX_MAX = 48.0
@@ -46,16 +47,18 @@ class Mark:
 def draw_patterns(  # noqa: PLR0913 - what is drawn, and where
     axes: Any, patterns: Sequence[Pattern], bars: pl.DataFrame, *, first: int, ink: Ink, board: Board
 ) -> None:
-    """Draw the newest patterns of which a turn is in sight; `first` is the row of `bars` that stands at 0."""
+    """Draw the newest patterns that reach into sight; `first` is the row of `bars` that stands at 0."""
     opened = {at: row - first for row, at in enumerate(bars["opened_at"].to_list())}
     closed = {at: row - first for row, at in enumerate(bars["closed_at"].to_list())}
     seen = [
         one for one in patterns
-        if all(at in opened for at, _ in one.points) and opened[one.points[-1][0]] >= 0 and one.confirmed_at in closed
+        if all(at in opened for at, _ in one.points) and closed.get(one.confirmed_at, -1) >= 0
     ]  # fmt: skip
     for pattern in sorted(seen, key=lambda one: one.confirmed_at)[-PATTERNS_MAX:]:
         turns = [(opened[at], price) for at, price in pattern.points]
         paths = _pattern(axes, pattern, turns, closed[pattern.confirmed_at], ink)
+        if turns[-1][0] < 0:
+            continue  # its way to the breakout is all that is seen
         words = f"{pattern.kind.replace('_', ' ')} {'↑' if pattern.direction is Direction.UP else '↓'}"
         board.name(
             _text(axes, words, ink["text"], ink, gid=f"name {pattern.id}"), paths=[*map(board.pixels, paths)],
@@ -63,31 +66,36 @@ def draw_patterns(  # noqa: PLR0913 - what is drawn, and where
         )  # fmt: skip
 
 
-def _pattern(axes: Any, pattern: Pattern, turns: Path, confirmed: int, ink: Ink) -> list[Path]:
-    """Draw a pattern, and return the lines it is made of."""
-    rises = pattern.direction is Direction.UP
-    paths, start = _lines(pattern.kind, turns, rises=rises)
-    for path in paths:
-        axes.plot(*zip(*path, strict=True), color=ink["accent"], linewidth=1.3, zorder=3, gid=f"pattern {pattern.id}")
-    axes.plot([start[0], confirmed], [start[1], pattern.breakout], color=ink["accent"], linewidth=1.3, zorder=3,
-              linestyle=(0, (3, 3)), gid=f"guide {pattern.id}")  # fmt: skip
+def _pattern(axes: Any, pattern: Pattern, turns: Path, confirmed: int, ink: Ink) -> Sequence[Path]:
+    """Draw a pattern, and return the lines through its turns."""
+    solid: list[Path] = [turns]
+    dashed: list[Path] = [[turns[-1], (confirmed, pattern.breakout)]]
+    if pattern.kind in BETWEEN_LINES:
+        solid, dashed = _edges(turns, confirmed, pole=BETWEEN_LINES[pattern.kind])
+    look: dict[str, Any] = {"color": ink["accent"], "linewidth": 1.3, "zorder": 3}
+    for path in solid:
+        axes.plot(*zip(*path, strict=True), **look, gid=f"pattern {pattern.id}")
+    for path in dashed:
+        axes.plot(*zip(*path, strict=True), **look, linestyle=(0, (3, 3)), gid=f"guide {pattern.id}")
     axes.plot(*zip(*turns, strict=True), linestyle="none", marker="o", markersize=4.4, markeredgewidth=0, zorder=3.1,
-              color=ink["up" if rises else "down"], gid=f"points {pattern.id}")  # fmt: skip
-    return paths
+              color=ink["up" if pattern.direction is Direction.UP else "down"], gid=f"points {pattern.id}")  # fmt: skip
+    return solid
 
 
-def _lines(kind: str, turns: Path, *, rises: bool) -> tuple[list[Path], tuple[float, float]]:
-    """The lines a pattern is made of, and where the one that broke ends."""
-    if kind not in BETWEEN_LINES:
-        return [turns], turns[-1]
-    pole = BETWEEN_LINES[kind]
-    body, end = turns[max(0, pole - 1) :], turns[-1][0]
-    edges: list[Path] = []
-    for side in (body[0::2], body[1::2]):
-        line = Line.through([Pivot(row=int(row), price=price, is_high=True, known=int(row)) for row, price in side])
-        edges.append([(side[0][0], line(side[0][0])), (end, line(end))])
-    edges.sort(key=lambda edge: edge[1][1])
-    return ([turns[:pole], *edges] if pole else edges), edges[1 if rises else 0][1]
+def _edges(turns: Path, confirmed: int, *, pole: int) -> tuple[list[Path], list[Path]]:
+    """The two lines that hold a figure, as the detection draws them, and on to the bar that left it, or their crossing."""
+    body = turns[max(0, pole - 1) :]
+    start, end = body[0][0], body[-1][0]
+    one, other = (
+        Line.through([Pivot(row=int(row), price=price, is_high=True, known=int(row)) for row, price in side])
+        for side in (body[0::2], body[1::2])
+    )
+    until = float(confirmed)
+    if (one(end) - other(end)) * (one(until) - other(until)) < 0.0:
+        until = end + (one(end) - other(end)) / (other.slope - one.slope)
+    solid: list[Path] = [[(row, line(row)) for row in (start, end)] for line in (one, other)]
+    dashed: list[Path] = [[(row, line(row)) for row in (end, until)] for line in (one, other)]
+    return ([turns[:pole], *solid] if pole else solid), dashed
 
 
 def _text(axes: Any, words: str, colour: str, ink: Ink, *, gid: str) -> Any:
@@ -129,17 +137,18 @@ def draw_results(axes: Any, placed: Sequence[tuple[Mark, float, float]], *, ink:
 
 
 def near(levels: Sequence[Level], low: float, high: float) -> tuple[Level, ...]:
-    """The strongest levels among the prices shown, none next to a stronger one."""
+    """The strongest levels about the candles, which reach from `low` to `high`; none next to a stronger one."""
     kept: list[Level] = []
+    beyond, gap = LEVELS_BEYOND * (high - low), LEVELS_APART * (high - low)
     for level in sorted(levels, key=lambda one: -one.strength):
-        apart = all(abs(level.price - other.price) >= LEVELS_GAP * (high - low) for other in kept)
-        if low <= level.price <= high and apart and len(kept) < LEVELS_MAX:
+        apart = all(abs(level.price - other.price) >= gap for other in kept)
+        if low - beyond <= level.price <= high + beyond and apart and len(kept) < LEVELS_MAX:
             kept.append(level)
     return tuple(kept)
 
 
 def draw_prices(  # noqa: PLR0913 - what stands beside the chart
-    axes: Any, levels: Sequence[Level], lines: Sequence[tuple[str, float]], last: float, *,
+    axes: Any, levels: Sequence[Level], lines: Sequence[tuple[str, float]], shown: pl.DataFrame, *,
     words: Callable[[float], str], ink: Ink,
 ) -> None:  # fmt: skip
     """Lines across and their names beside the chart, where no candle is; names that would touch are moved apart.
@@ -149,7 +158,8 @@ def draw_prices(  # noqa: PLR0913 - what stands beside the chart
     low, high = axes.get_ylim()
     colours = {"stop": ink["down"], "target": ink["up"]}
     named = []
-    for level in near(levels, low, high):
+    last = float(shown["close"][-1])
+    for level in near(levels, float(shown["low"].to_numpy().min()), float(shown["high"].to_numpy().max())):
         colour = ink["up" if level.role is Role.SUPPORT else "down"]
         axes.axhline(level.price, color=colour, linewidth=0.9, linestyle=(0, (1, 3)), alpha=0.35 + 0.6 * level.strength,
                      gid=f"level {level.price!r}", zorder=1.5)  # fmt: skip
