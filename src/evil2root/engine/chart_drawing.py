@@ -1,4 +1,4 @@
-"""A symbol's chart as a picture: candles, volume, averages, patterns, levels and trades, drawn by matplotlib.
+"""A symbol's chart as a picture, as the Symbol page draws it with every layer on, by matplotlib.
 
 matplotlib takes seconds to load and tens of megabytes, so it is loaded with the first picture. Its own windows and
 global state (pyplot) are never touched: a figure and its canvas belong to one call, in whatever thread it runs.
@@ -6,43 +6,35 @@ global state (pyplot) are never touched: a figure and its canvas belong to one c
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from io import BytesIO
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from evil2root.domain.market.indicators import ema
-from evil2root.domain.signals.levels.level import Level, Role
+from evil2root.domain.market.features import features
+from evil2root.domain.signals.levels.level import Level
 from evil2root.domain.signals.patterns.detect import Pattern
-from evil2root.domain.signals.patterns.shape import Direction
-from evil2root.engine.spacing import spaced
+from evil2root.engine import chart_panes as panes
+from evil2root.engine.chart_board import Board
+from evil2root.engine.chart_overlays import Mark, draw_arrows, draw_patterns, draw_prices, draw_results
+from evil2root.engine.chart_panes import Ink
 
-WIDTH, HEIGHT, DPI = 12.0, 6.75, 100
-"""1200 x 675 pixels: what a message and a page of a report show without scaling."""
-BARS = 130
-"""Newest bars drawn: candles stay a few pixels wide."""
-LEVELS_MAX = 6
-PATTERNS_MAX = 4
-LABEL_SHARE = 0.035
-"""Least distance of two labels beside the chart, as a share of its height."""
+WIDTH, HEIGHT, DPI = 12.0, 7.5, 100
+"""1200 x 750 pixels: what a message and a page of a report show without scaling."""
+BARS = 110
+"""Newest bars drawn, as many as the page shows at first: candles stay a few pixels wide."""
+TOP_FRAC, BOTTOM_FRAC = 0.06, 0.14
+"""Shares of the pane left free over the highest and under the lowest price; without volume `TOP_FRAC` on both sides."""
+STRETCH_MAX = 2.0
+"""Guards of what is held are brought into sight unless that makes the candles smaller by more than this."""
 
-THEMES: Mapping[str, Mapping[str, str]] = {
-    "dark": {"ground": "#11141a", "line": "#222833", "text": "#e9ecf2", "quiet": "#a9b2c1", "up": "#3fd0c9",
-             "down": "#ff7350", "fast": "#f0b849", "slow": "#c8ecff", "accent": "#a394ff"},
-    "light": {"ground": "#ffffff", "line": "#e4e7ec", "text": "#12161d", "quiet": "#475061", "up": "#007a7a",
-              "down": "#c93c10", "fast": "#b06a00", "slow": "#4a97bd", "accent": "#5540d6"},
+THEMES: Mapping[str, Ink] = {
+    "dark": {"ground": "#11141a", "line": "#222833", "strong": "#343c4a", "text": "#e9ecf2", "quiet": "#a9b2c1",
+             "up": "#3fd0c9", "down": "#ff7350", "second": "#f0b849", "third": "#c8ecff", "accent": "#a394ff"},
+    "light": {"ground": "#ffffff", "line": "#e4e7ec", "strong": "#cdd3dc", "text": "#12161d", "quiet": "#475061",
+              "up": "#007a7a", "down": "#c93c10", "second": "#b06a00", "third": "#4a97bd", "accent": "#5540d6"},
 }  # fmt: skip
 """The dashboard's colours."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """Something bought or sold."""
-
-    at: datetime
-    is_buy: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +43,10 @@ class Subject:
 
     title: str
     bars: pl.DataFrame
-    """Oldest first, at least one; the newest `BARS` are shown, all of them feed the averages."""
+    """Oldest first, at least one; the newest `BARS` are shown, all of them feed the indicators."""
+    decimals: int = 2
+    """Of a price, at least; more where the prices shown differ by less."""
+    has_volume: bool = True
     patterns: Sequence[Pattern] = ()
     levels: Sequence[Level] = ()
     marks: Sequence[Mark] = ()
@@ -60,113 +55,105 @@ class Subject:
 
 
 def png(subject: Subject, *, theme: str = "dark") -> bytes:
-    """Draw a chart; some 0.3 s once matplotlib is loaded."""
+    """Draw a chart; some 0.5 s once matplotlib is loaded."""
+    out = BytesIO()
+    drawing(subject, theme=theme).savefig(out, format="png", facecolor=THEMES[theme]["ground"])
+    return out.getvalue()
+
+
+def drawing(subject: Subject, *, theme: str = "dark") -> Any:
+    """The matplotlib figure of a chart: prices in its first axes, from row 0 for the oldest bar shown."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - see the module's first lines
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     ink = THEMES[theme]
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor=ink["ground"])
     FigureCanvasAgg(figure)  # the figure keeps it: without one it would ask the machine for a window
-    price, volume = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
-    figure.subplots_adjust(left=0.05, right=0.86, top=0.93, bottom=0.06, hspace=0.03)
     shown = subject.bars.tail(BARS)
-    for axes in (price, volume):
+    values = features(subject.bars, indicators=panes.CHOSEN).tail(BARS)
+    lower = [draw for name, draw in panes.PANES if values[name].null_count() < values.height]
+    price, *others = figure.subplots(
+        1 + len(lower), 1, sharex=True, squeeze=False, height_ratios=(5.6, *[1.0 for _ in lower])
+    )[:, 0]
+    figure.subplots_adjust(left=0.06, right=0.81, top=0.93, bottom=0.05, hspace=0.05)
+    for axes in (price, *others):
         _plain(axes, ink)
-    _candles(price, shown, ink)
-    _averages(price, subject.bars, shown.height, ink)
-    _volume(volume, shown, ink)
-    _patterns(price, subject, shown, ink)
-    _marks(price, subject.marks, shown, ink)
+    for axes, draw in zip(others, lower, strict=True):
+        draw(axes, values, ink)
+    price.set_xlim(-1.0, shown.height)
+    _prices(price, subject, shown, values, ink)
+    panes.times(others[-1] if others else price, shown)
+    _head(figure, subject, shown, ink)
+    return figure
+
+
+def _prices(axes: Any, subject: Subject, shown: pl.DataFrame, values: pl.DataFrame, ink: Ink) -> None:
+    low, high = _limits(subject, shown)
+    axes.set_ylim(low, high)
+    steps = panes.ticks(low, high, most=12)
+    digits = panes.decimals_of(steps[1] - steps[0] if len(steps) > 1 else 0.0, least=subject.decimals)
+    axes.set_yticks(steps)
+    axes.set_yticklabels([f"{step:.{digits}f}" for step in steps])
+    if subject.has_volume:
+        panes.volume(axes, shown, ink)
+    panes.bands(axes, values, ink)
+    panes.averages(axes, values, ink)
+    panes.candles(axes, shown, ink)
+    board = Board(axes, shown, floor_frac=panes.VOLUME_FRAC if subject.has_volume else 0.0)
+    arrows = draw_arrows(axes, subject.marks, shown, ink=ink, board=board)
+    first = subject.bars.height - shown.height
+    draw_patterns(axes, subject.patterns, subject.bars, first=first, ink=ink, board=board)
+    draw_results(axes, arrows, ink=ink, board=board)
+    draw_prices(axes, subject.levels, subject.lines, shown, ink=ink,
+                words=lambda value: f"{value:.{digits}f}")  # fmt: skip
+
+
+def _limits(subject: Subject, shown: pl.DataFrame) -> tuple[float, float]:
+    """Lowest and highest price of the pane: the candles and, where that is not too far, the guards."""
     low, high = float(shown["low"].to_numpy().min()), float(shown["high"].to_numpy().max())
-    room = 0.08 * (high - low) or 0.01 * high
-    price.set_ylim(low - room, high + room)
-    price.set_xlim(-1.0, shown.height + 1.0)
-    _levels(price, subject, float(shown["close"][-1]), ink)
-    _times(volume, shown)
-    figure.text(0.015, 0.955, subject.title, color=ink["text"], fontsize=13, fontweight="bold")
-    out = BytesIO()
-    figure.savefig(out, format="png", facecolor=ink["ground"])
-    return out.getvalue()
+    span_max = STRETCH_MAX * max(high - low, 0.01 * high)
+    for value in sorted((value for _, value in subject.lines), key=lambda value: max(low - value, value - high)):
+        if max(high, value) - min(low, value) <= span_max:
+            low, high = min(low, value), max(high, value)
+    under = BOTTOM_FRAC if subject.has_volume else TOP_FRAC
+    whole = ((high - low) or 0.01 * high) / (1.0 - TOP_FRAC - under)
+    return low - under * whole, high + TOP_FRAC * whole
 
 
-def _plain(axes: Any, ink: Mapping[str, str]) -> None:
+def _plain(axes: Any, ink: Ink) -> None:
     axes.set_facecolor(ink["ground"])
-    axes.grid(visible=True, color=ink["line"], linewidth=0.6)
+    axes.grid(visible=True, axis="y", color=ink["line"], linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(colors=ink["quiet"], labelsize=9, length=0)
     for side in axes.spines.values():
         side.set_visible(False)
 
 
-def _candles(axes: Any, bars: pl.DataFrame, ink: Mapping[str, str]) -> None:
-    opening, high, low, close = (bars[name].to_numpy() for name in ("open", "high", "low", "close"))
-    at = np.arange(bars.height)
-    colours = np.where(close >= opening, ink["up"], ink["down"])
-    axes.vlines(at, low, high, colors=colours, linewidth=0.9)
-    least = 0.001 * (high.max() - low.min())  # a body of nothing is still seen
-    axes.bar(
-        at, np.maximum(np.abs(close - opening), least), bottom=np.minimum(opening, close), width=0.66, color=colours
-    )
-
-
-def _averages(axes: Any, bars: pl.DataFrame, shown: int, ink: Mapping[str, str]) -> None:
-    close = bars["close"].to_numpy().astype(np.float64)
-    for length, name in ((20, "fast"), (50, "slow")):
-        if close.size >= length:
-            axes.plot(np.arange(shown), ema(close, length=length)[-shown:], color=ink[name], linewidth=1.2)
-
-
-def _volume(axes: Any, bars: pl.DataFrame, ink: Mapping[str, str]) -> None:
-    rises = (bars["close"] >= bars["open"]).to_numpy()
-    axes.bar(np.arange(bars.height), bars["volume"].to_numpy(), width=0.66, alpha=0.45,
-             color=np.where(rises, ink["up"], ink["down"]))  # fmt: skip
-    axes.set_yticks([])
-
-
-def _patterns(axes: Any, subject: Subject, shown: pl.DataFrame, ink: Mapping[str, str]) -> None:
-    place = {at: n for n, at in enumerate(shown["opened_at"].to_list())}
-    whole = [p for p in subject.patterns if all(at in place for at, _ in p.points) and len(p.points) > 1]
-    newest = sorted(whole, key=lambda pattern: pattern.confirmed_at)[-PATTERNS_MAX:]
-    for pattern in newest:
-        at, prices = [place[when] for when, _ in pattern.points], [price for _, price in pattern.points]
-        axes.plot(at, prices, color=ink["accent"], linewidth=1.3, marker="o", markersize=3.5)
-        words = f"{pattern.kind.replace('_', ' ')} {'up' if pattern.direction is Direction.UP else 'down'}"
-        top = prices.index(max(prices))
-        axes.annotate(words, (at[top], prices[top]), xytext=(0, 7), textcoords="offset points", ha="center",
-                      color=ink["text"], fontsize=8.5)  # fmt: skip
-
-
-def _marks(axes: Any, marks: Sequence[Mark], shown: pl.DataFrame, ink: Mapping[str, str]) -> None:
-    opened = shown["opened_at"].to_list()
-    for mark in marks:
-        row = sum(at <= mark.at for at in opened) - 1
-        if row >= 0:
-            edge = float(shown["low"][row]) if mark.is_buy else float(shown["high"][row])
-            axes.annotate("▲" if mark.is_buy else "▼", (row, edge), xytext=(0, -13 if mark.is_buy else 6),
-                          textcoords="offset points", ha="center", color=ink["text"], fontsize=9)  # fmt: skip
-
-
-def _levels(axes: Any, subject: Subject, last: float, ink: Mapping[str, str]) -> None:
-    """Lines across, and their names beside the chart, where no candle is; names that would touch are moved apart."""
-    low, high = axes.get_ylim()
-    named = [(f"{last:.6g}", last, ink["text"], "-")]
-    named += [(f"{name} {value:.6g}", value, ink["accent"], "-") for name, value in subject.lines]
-    strongest = sorted(subject.levels, key=lambda level: -level.strength)[:LEVELS_MAX]
-    named += [
-        (f"{level.role} {level.price:.6g}", level.price, ink["up" if level.role is Role.SUPPORT else "down"], ":")
-        for level in strongest
+def _head(figure: Any, subject: Subject, shown: pl.DataFrame, ink: Ink) -> None:
+    """What is shown, the newest bar's figures, and what the lines are."""
+    title = figure.text(0.015, 0.958, subject.title, color=ink["text"], fontsize=13, fontweight="bold")
+    bar = shown.row(-1, named=True)
+    when = f"{bar['opened_at']:%d %b %Y}" if panes.is_daily(shown) else f"to {bar['closed_at']:%d %b %Y %H:%M} UTC"
+    told = [
+        f"{name} {bar[of]:.{subject.decimals}f}"
+        for name, of in zip("OHLC", ("open", "high", "low", "close"), strict=True)
     ]
-    named = [one for one in named if low <= one[1] <= high]
-    heights = spaced([(value - low) / (high - low) for _, value, _, _ in named], gap=LABEL_SHARE)
-    for (text, value, colour, style), height in zip(named, heights, strict=True):
-        axes.axhline(value, color=colour, linewidth=0.9, linestyle=style, alpha=0.75)
-        axes.annotate(text, (1.0, height), xycoords="axes fraction", xytext=(6, 0), textcoords="offset points",
-                      va="center", color=colour, fontsize=9, annotation_clip=False)  # fmt: skip
+    if subject.has_volume:
+        told.append(f"Vol {_short(bar['volume'])}")
+    after = title.get_window_extent().x1 / (WIDTH * DPI) + 0.015
+    figure.text(after, 0.96, "   ".join((when, *told)), color=ink["quiet"], fontsize=10)
+    right = 0.985
+    for name, colour, alpha in (
+        ("Bollinger 20, 2", "third", 0.8),
+        ("EMA 50", "second", 0.6),
+        ("EMA 20", "second", 1.0),
+    ):
+        text = figure.text(right, 0.96, name, color=ink[colour], alpha=alpha, fontsize=10, ha="right")
+        right = text.get_window_extent().x0 / (WIDTH * DPI) - 0.015
 
 
-def _times(axes: Any, shown: pl.DataFrame) -> None:
-    opened = shown["opened_at"].to_list()
-    rows = sorted({round(n * (len(opened) - 1) / 6) for n in range(1, 6)}) if len(opened) > 6 else [0]
-    daily = len(opened) < 2 or (opened[-1] - opened[0]).days >= len(opened) - 1
-    axes.set_xticks(rows)
-    axes.set_xticklabels([f"{opened[n]:%d %b %Y}" if daily else f"{opened[n]:%d %b %H:%M}" for n in rows])
+def _short(amount: float) -> str:
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if amount >= size:
+            return f"{amount / size:.1f}{letter}"
+    return f"{amount:.0f}"

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.kernel.record import Decision, Outcome
+from evil2root.engine.chart_pictures import decimals
 from evil2root.engine.desk import Desk
 from evil2root.engine.reads import DecisionFilter
 from evil2root.web import format as f
@@ -253,12 +254,8 @@ async def chart_marks(desk: Desk, symbol: str, *, closes: list[float]) -> dict[s
 
 
 def precision(desk: Desk, symbol: str, last: float | None) -> int:
-    """Decimals of a price on the chart: those of the tick; without one, by how large the price is."""
-    instrument = desk.policy.instruments.get(symbol)
-    if instrument is None or instrument.tick is None:
-        return 2 if last is None or last >= 10 else 4
-    exponent = instrument.tick.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 2
+    """Decimals of a price on the chart."""
+    return decimals(desk.policy.instruments.get(symbol), last)
 
 
 def _number(value: Decimal | None) -> float | None:
