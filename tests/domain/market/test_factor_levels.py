@@ -193,3 +193,12 @@ def test_another_source_is_asked_for_its_factors_too(by: float | None, left: int
     assert set(made.quarantined["kind"]) <= {"split"}
     third = clean(told, NEW_YORK, Known(stored=STORED, peers=(peer, replace(told, source="third"))))
     assert third.good.height == 120
+
+
+def test_sources_may_differ_about_what_old_bars_are_worth_today() -> None:
+    told = answer(TOLD, at=datetime(2018, 1, 5, tzinfo=UTC))
+    peers = tuple(replace(told, source="other", rows=factors(told.rows, by)) for by in (0.7, 0.01))
+
+    agreed = [clean(told, NEW_YORK, Known(peers=(peer,))).good.height for peer in peers]
+
+    assert agreed == [120, 0]

@@ -10,14 +10,12 @@ from math import exp, log
 import numpy as np
 import numpy.typing as npt
 
-from evil2root.domain.market.cleaning.shapes import DIVIDENDS, named_ratio
+from evil2root.domain.market.cleaning.shapes import DIVIDENDS, YEAR, named_ratio
 from evil2root.domain.market.cleaning.table import Flags, Floats, Table
 from evil2root.domain.market.cleaning.values import Known
 from evil2root.domain.market.sessions import EPOCH, MICROSECOND, Micros
 from evil2root.domain.market.sources import Fetched
 
-YEAR = timedelta(days=365)
-"""Dividends may change factors by `DIVIDENDS` at once, and by as much again with every year that nothing was stored."""
 PRESENT = timedelta(days=10)
 """An answer whose newest bar is not older reaches the present: no market is shut for longer."""
 OTHER_FRAC = 0.5
@@ -158,7 +156,7 @@ def _allowed(fetched: Fetched, known: Known) -> float:
     if not known.stored.height:
         return DIVIDENDS
     newest: datetime = known.stored["closed_at"][-1]
-    return DIVIDENDS * (1.0 + max((fetched.fetched_at - newest) / YEAR, 0.0))
+    return DIVIDENDS * (1.0 + max((fetched.fetched_at - newest) / MICROSECOND / YEAR, 0.0))
 
 
 def _named(shift: float) -> tuple[str, str]:

@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from evil2root.domain.market.cleaning.shapes import DIVIDENDS, named_ratio
+from evil2root.domain.market.cleaning.shapes import DIVIDENDS, YEAR, named_ratio
 from evil2root.domain.market.cleaning.table import Floats, Table
 from evil2root.domain.market.cleaning.values import Known
-from evil2root.domain.market.sessions import Micros
+from evil2root.domain.market.sessions import EPOCH, MICROSECOND, Micros
 from evil2root.domain.market.sources import Fetched
 
 QUORUM_FRAC = 0.005
@@ -92,6 +92,8 @@ def told_beside(table: Table, peer: Fetched, name: str) -> tuple[Places, Floats]
 def quorum(table: Table, known: Known) -> None:
     """Set aside bars whose close or factor more sources contradict than tell; mark those of which one tells the same."""
     agree, differ, otherwise = (np.zeros(len(table), np.int64) for _ in range(3))
+    age = np.maximum((table.fetched_at - EPOCH) // MICROSECOND - table.at, 0)
+    allowed = DIVIDENDS * (1.0 + age / YEAR)  # sources do not agree on what a company that was spun off was worth
     for peer in known.peers:
         if peer.source:
             mine, close = told_beside(table, peer, "close")
@@ -100,7 +102,7 @@ def quorum(table: Table, known: Known) -> None:
             differ[mine] += ~near[mine]
             mine, factor = told_beside(table, peer, "factor")
             other = np.zeros(len(table), dtype=np.bool_)
-            other[mine] = np.abs(np.log(table.values["factor"][mine] / factor)) > DIVIDENDS
+            other[mine] = np.abs(np.log(table.values["factor"][mine] / factor)) > allowed[mine]
             agree += near & ~other
             otherwise += near & other
     wrong = differ + otherwise > agree
