@@ -202,3 +202,11 @@ def test_sources_may_differ_about_what_old_bars_are_worth_today() -> None:
     agreed = [clean(told, NEW_YORK, Known(peers=(peer,))).good.height for peer in peers]
 
     assert agreed == [120, 0]
+
+
+def test_a_few_bars_are_held_against_those_beside_them() -> None:
+    few = TOLD.tail(5)
+
+    assert cleaned(few, BARS.head(295)).good.height == 5
+    assert refused(cleaned(factors(few, 0.5), BARS.head(295))) == {"split"}
+    assert cleaned(few.with_columns(factor=pl.lit(None, dtype=pl.Float64)), BARS.head(295)).good.height == 5

@@ -82,3 +82,10 @@ def test_another_source_confirms_a_high_by_its_own_high_not_by_its_close() -> No
     assert cleaned(far, minutes()).quarantined["reason"].to_list() == ["wick"]
     assert cleaned(far, minutes(high=1.25)).good.height == COUNT
     assert cleaned(far, minutes(high=27.0)).quarantined["reason"].to_list() == ["wick"]
+
+
+def test_of_a_few_bars_only_a_great_way_is_far() -> None:
+    few = minutes(high=1.2).slice(LAST - 5, 10)
+
+    assert cleaned(few).good.height == 10
+    assert cleaned(minutes(high=1.3).slice(LAST - 5, 10)).good.height == 9
