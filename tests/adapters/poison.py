@@ -1,4 +1,4 @@
-"""Seventy answers of a source of which something is wrong, each beside what it must not lead to."""
+"""Some eighty answers of a source of which something is wrong, each beside what it must not lead to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,7 +24,8 @@ from evil2root.engine.replay import backtest
 
 D1 = Interval.D1
 REAL = packaged(D1)["IBM"].stored.tail(600)
-OTHER = packaged(D1)["GOOG"].stored.tail(600)
+OTHER = packaged(D1)["GOOG"].stored.tail(600).with_columns(factor=pl.lit(1.0))
+"""Without the split of 2014, which the file knows and nobody in 2013 does."""
 STORED, NEW = REAL.head(540), REAL.tail(60)
 TOLD = REAL.tail(80)
 """The source repeats 20 stored days and brings 60 new ones."""
@@ -61,6 +62,10 @@ def put(places: range | tuple[int, ...], **values: Callable[[pl.Expr], pl.Expr] 
         new = value(pl.col(name)) if callable(value) else pl.lit(value, dtype=pl.Float64)
         changes.append(pl.when(here).then(new).otherwise(pl.col(name)).alias(name))
     return TOLD.with_columns(changes)
+
+
+def multiplied(by: float) -> Callable[[pl.Expr], pl.Expr]:
+    return lambda column: column * by
 
 
 def times(by: Callable[[pl.Expr], pl.Expr], places: range | tuple[int, ...] = range(N)) -> pl.DataFrame:
@@ -102,6 +107,34 @@ def single_values() -> list[Feed]:
     volumes = {"nan": NAN, "-1": -1.0, "inf": INF, "1e308": 1e308, "null": None}
     made += [feed(f"volume {n}", put((LAST,), volume=value), at(LAST), "bad_value") for n, value in volumes.items()]
     return made
+
+
+def of_factors(late: tuple[int, ...]) -> list[Feed]:
+    """Raw prices that are true, scaled by an adjusted close that is not."""
+    drift = pl.lit(0.99) ** pl.int_range(pl.len())
+    kinds = ("unit", "split", "bad_value")
+    return [
+        *(feed(f"every factor x{by:g}", put(range(N), factor=multiplied(by)), ALL, "unit" if by != 0.5 else "split")
+          for by in (0.01, 0.5, 100.0)),
+        feed("30 days of factors x0.01", put(late, factor=multiplied(0.01)), at(*late), "unit"),
+        feed("drifting factors", TOLD.with_columns(pl.col("factor") * drift), ALL, *kinds),
+        feed("factors drifting to the right one", TOLD.with_columns(pl.col("factor") * drift.reverse()), ALL, *kinds),
+    ]  # fmt: skip
+
+
+def of_volumes(late: tuple[int, ...]) -> list[Feed]:
+    """Volume that comes with a split, or none that ever was, confirms no move."""
+    usual = float(TOLD["volume"].to_numpy()[:50].mean())
+    made = []
+    for ratio, times_usual in ((4.0, 1.7), (3.0, 2.0), (2.0, 3.0)):
+        day = pl.int_range(pl.len()) == late[0]
+        rows = put(late, **dict.fromkeys(PRICES, multiplied(1 / ratio)), volume=multiplied(ratio))
+        rows = rows.with_columns(volume=pl.when(day).then(usual * ratio * times_usual).otherwise("volume"))
+        made.append(feed(f"a split of {ratio:g} on {times_usual:g} times the volume", rows, at(*late), "split"))
+    loud = scaled(0.4, (LAST,)).with_columns(
+        volume=pl.when(pl.int_range(pl.len()) == LAST).then(1e14).otherwise("volume")
+    )
+    return [*made, feed("x0.4 on a volume that never was", loud, at(LAST), "spike", "split")]
 
 
 def corpus() -> list[Feed]:
@@ -166,6 +199,10 @@ def corpus() -> list[Feed]:
              frozenset(), "bad_value", "spike"),
         feed("factor zero", put(range(N), factor=0.0), ALL, "bad_value"),
         feed("factor infinite", put((LAST,), factor=INF), at(LAST), "bad_value"),
+        *of_factors(late),
+        *of_volumes(late),
+        feed("wick up by 27 %", put((LAST,), high=lambda c: c * 1.27), at(LAST), "spike"),
+        feed("wick down by 20 %", put((LAST,), low=lambda c: c * 0.8), at(LAST), "spike"),
         feed("empty", TOLD.clear(), ALL),
         feed("holes", TOLD.filter(pl.int_range(pl.len()) % 3 > 0), at(*(n for n in range(20, N) if n % 3 == 0)), "gap"),
     ]  # fmt: skip

@@ -13,6 +13,7 @@ from evil2root.adapters.postgres.quality import PostgresQuality
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import BarsUnavailable
+from evil2root.domain.market.cleaning import Known, clean
 from evil2root.domain.market.sources import RAW_SCHEMA, Fetched, Heard
 from evil2root.engine.gathering import Gathered, Gatherer
 from tests.fakes.sources import SteppedClock
@@ -150,3 +151,25 @@ async def test_what_was_known_with_a_bar_leaves_out_what_came_late(engine: Async
         heights.append(told.height)
 
     assert heights == [5, 7]
+
+
+async def test_what_was_said_of_a_bar_is_forgotten_with_its_values(engine: AsyncEngine) -> None:
+    shelf, quality = PostgresShelf(engine), PostgresQuality(engine)
+    sessions = ComputedCalendars().sessions(BTC)
+    hours = [NOON + timedelta(hours=hour) for hour in range(3)]
+
+    def told(closes: list[float], source: str) -> Fetched:
+        rows = [(at, close, close, close, close, 5.0, 1.0) for at, close in zip(hours, closes, strict=True)]
+        frame = pl.DataFrame(rows, schema=RAW_SCHEMA, orient="row")
+        return Fetched(symbol="BTC-USD", interval=Interval.H1, rows=frame, source=source, fetched_at=NOW)
+
+    async def taken(closes: list[float], *peers: list[float]) -> list[bool]:
+        known = Known(peers=tuple(told(peer, "b") for peer in peers))
+        await shelf.take(clean(told(closes, "a"), sessions, known))
+        return (await quality.marks("BTC-USD", Interval.H1))["agreed"].to_list()
+
+    assert await taken([100.0, 100.1, 100.2], [100.0, 100.1, 100.2]) == [True] * 3
+    assert await taken([100.0, 100.1, 100.2]) == [True] * 3  # nothing new, though nobody confirms it this time
+    assert await taken([100.0, 101.5, 100.2]) == [True, False, True]
+    assert await taken([100.0, 101.5, 100.2], [100.0, 101.5, 105.0]) == [True] * 3  # the third was set aside: as it was
+    assert await taken([100.0, 101.5, 100.3], [100.0, 101.5, 100.3]) == [True] * 3

@@ -35,7 +35,8 @@ class PostgresQuality:
     async def keep(self, cleaned: Cleaned, *, on: AsyncConnection | None = None) -> None:
         """Keep the rows set aside, the issues and the marks of an answer; the bars themselves are stored elsewhere.
 
-        `on` an open connection it is part of that transaction.
+        `on` an open connection it is part of that transaction: the one that stored the bars, which tells those that
+        changed by their `stored_at`.
         """
         if on is not None:
             await self._keep(on, cleaned)
@@ -61,6 +62,9 @@ class PostgresQuality:
             connection, cleaned.issues, symbol=cleaned.symbol, interval=cleaned.interval, source=cleaned.source,
             at=cleaned.fetched_at,
         )  # fmt: skip
+        if cleaned.good.height:
+            span = {"first": cleaned.good["opened_at"][0], "last": cleaned.good["opened_at"][-1]}
+            await connection.execute(_UNMARK, {**whose, **span})
         marks = [
             {**whose, "opened_at": at, "repaired": at in cleaned.repaired, "agreed": at in cleaned.agreed}
             for at in sorted(cleaned.repaired | cleaned.agreed)
@@ -173,6 +177,15 @@ _NEWEST_MARKS = text(
     bindparam("symbols", type_=ARRAY(Text)), bindparam("openings", type_=ARRAY(TIMESTAMP(timezone=True)))
 )  # fmt: skip
 """Of the bars before one only the repaired ones are brought: nothing else is asked of them."""
+
+
+_UNMARK = text(
+    "UPDATE bar_marks m SET repaired = false, agreed = false FROM bars b WHERE b.symbol = m.symbol "
+    "AND b.interval = m.interval AND b.opened_at = m.opened_at AND b.stored_at = now() AND (m.repaired OR m.agreed) "
+    "AND m.symbol = :symbol AND m.interval = :interval AND m.opened_at BETWEEN :first AND :last"
+).bindparams(bindparam("first", type_=TIMESTAMP(timezone=True)), bindparam("last", type_=TIMESTAMP(timezone=True)))
+"""What was said of a bar was said of its former values. One that is told again as it is stored keeps its marks, also
+when the source that confirmed it is silent this time; one that was set aside this time was not replaced."""
 
 
 def _key(*parts: object) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from evil2root.domain.market.cleaning import cells, jumps, peers, places, repeats
+from evil2root.domain.market.cleaning import cells, jumps, levels, peers, places, repeats, wicks
 from evil2root.domain.market.cleaning.table import Floats, Table
 from evil2root.domain.market.cleaning.values import Cleaned, Known
 from evil2root.domain.market.history import STORED_SCHEMA
@@ -44,11 +44,15 @@ def clean(fetched: Fetched, sessions: Sessions, known: Known | None = None) -> C
     places.repetitions(table)
     incomplete = _incomplete(table, fetched, known)
     peers.stored(table, fetched, known)
-    confirmed = peers.quorum(table, replace(known, peers=_on_grid(known.peers, sessions)))
-    jumps.wicks(table, known, confirmed)
+    known = replace(known, peers=_on_grid(known.peers, sessions))
+    peers.quorum(table, known)
+    rescale = levels.levels(table, fetched, known)
+    until = int(table.at[-1]) if len(table) else 0
+    wicks.wicks(table, known)
     confirmed = np.isin(table.at, np.array(sorted(table.agreed), dtype=np.int64))
-    jumps.jumps(table, fetched, known, confirmed)
+    jumps.jumps(table, fetched, known, confirmed, rescale=rescale)
     repeats.repeats(table, known)
+    levels.newest(table, fetched, until=until)
     factor = _factors(table, fetched, known)
     places.gaps(table, sessions, fetched.interval)
     good = _stored(table, factor)
@@ -63,7 +67,7 @@ def clean(fetched: Fetched, sessions: Sessions, known: Known | None = None) -> C
         issues=tuple(sorted(table.issues, key=lambda issue: (issue.start, issue.kind, issue.detail))),
         repaired=frozenset(moment(at) for at in table.repaired & set(table.at.tolist())),
         agreed=frozenset(moment(at) for at in table.agreed & set(table.at.tolist())),
-        rescale=_rescale(good, known),
+        rescale=_rescale(good, known, beside=rescale),
     )
 
 
@@ -120,13 +124,16 @@ def _factors(table: Table, fetched: Fetched, known: Known) -> Floats:
     return factor
 
 
-def _rescale(good: pl.DataFrame, known: Known) -> float:
+def _rescale(good: pl.DataFrame, known: Known, *, beside: float) -> float:
     """By how much the oldest bars that are told again have another factor than is stored; 1 when they have not.
 
     Factors are relative to the newest bar: a split or dividend changes those of all bars before it, also of those that
-    were not asked for. Told by the two oldest alike, so that one bad factor moves nothing.
+    were not asked for. Told by the two oldest alike, so that one bad factor moves nothing; where none is told again,
+    by what `levels` made of the stored bars `beside` the answer.
     """
     told = known.stored.join(good, on="opened_at", suffix="_told").sort("opened_at").head(2)
+    if not told.height and good.height:
+        return beside
     if told.height < 2 or not (known.stored["opened_at"] < told["opened_at"][0]).any():
         return 1.0
     first, second = (told["factor_told"] / told["factor"]).to_list()

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from evil2root.domain.market.cleaning.shapes import named_ratio
 from evil2root.domain.market.cleaning.table import Flags, Floats, Table
 from evil2root.domain.market.cleaning.values import CONTEXT_BARS, Known
+from evil2root.domain.market.cleaning.volumes import times_usual
 from evil2root.domain.market.sessions import EPOCH, MICROSECOND, Micros
 from evil2root.domain.market.sources import Fetched
 
@@ -22,15 +23,12 @@ LEAST = 0.02
 """No smaller move is one, however calm the market was."""
 FEW, FEW_MOVE = 20, 0.25
 """With fewer returns than this, so large a move is a jump."""
-WICK_DEVIATIONS, WICK_LEAST = 20.0, 0.25
-"""The same for a high, low or open far from everything else in its bar."""
 STAYS_BARS, STAYS_MOST = 4, log(2.0)
 """So many bars at the new level confirm a move of less than half or double."""
 VOLUME_TIMES, VOLUME_MOST = 3.0, log(4.0)
 """Volume over the median of the bars before that confirms a move of less than a quarter or four times."""
 SPLIT_VOLUME_TIMES = 5.0
-"""The same where the move looks like a split: a split alone multiplies the number of shares as well."""
-VOLUME_BARS = 20
+"""The same where the move looks like a split, after the number of shares a split alone would have made is taken out."""
 
 Places = npt.NDArray[np.intp]
 
@@ -52,11 +50,14 @@ class _Series:
     """The least log move that is a jump."""
 
 
-def jumps(table: Table, fetched: Fetched, known: Known, confirmed: Flags) -> None:
-    """Set aside stretches whose level nothing confirms."""
+def jumps(table: Table, fetched: Fetched, known: Known, confirmed: Flags, *, rescale: float) -> None:
+    """Set aside stretches whose level nothing confirms.
+
+    `rescale`: what factors stored before an answer that repeats none of them are multiplied by.
+    """
     if not len(table):
         return
-    series = _series(table, fetched, known, confirmed)
+    series = _series(table, fetched, known, confirmed, rescale=rescale)
     moves = np.diff(series.close)
     starts = np.concatenate(([0], np.flatnonzero(np.abs(moves) > series.limit) + 1))
     if len(starts) == 1:
@@ -127,10 +128,8 @@ def _believed(series: _Series, move: float, start: int, end: int, *, at: int) ->
     kind, ratio = named_ratio(move)
     if kind == "unit":
         return _Verdict("unit", "unit", f"prices are {ratio} of the ones before: a slip of the unit")
-    usual = series.volume[max(0, at - VOLUME_BARS) : at]
-    middle = float(np.median(usual)) if len(usual) >= 5 else 0.0
-    times = float(series.volume[at]) / middle if middle > 0 else 0.0
-    if kind == "split" and times < SPLIT_VOLUME_TIMES:
+    times = times_usual(series.volume, at)
+    if kind == "split" and times * np.exp(min(move, 0.0)) < SPLIT_VOLUME_TIMES:
         return _Verdict(
             "split", "unconfirmed split", f"prices are {ratio} of the ones before, and no split is confirmed"
         )
@@ -144,7 +143,7 @@ def _believed(series: _Series, move: float, start: int, end: int, *, at: int) ->
     )
 
 
-def _series(table: Table, fetched: Fetched, known: Known, confirmed: Flags) -> _Series:
+def _series(table: Table, fetched: Fetched, known: Known, confirmed: Flags, *, rescale: float) -> _Series:
     at = known.stored["opened_at"].to_physical()
     earlier = known.stored.filter(at < int(table.at[0])).tail(CONTEXT_BARS)
     times = np.concatenate((earlier["opened_at"].to_physical().to_numpy(), table.at))
@@ -152,6 +151,8 @@ def _series(table: Table, fetched: Fetched, known: Known, confirmed: Flags) -> _
     factor = table.values["factor"]
     own = np.log(np.where(np.isnan(factor), 1.0, factor))
     own_moves = np.diff(own, prepend=own[:1])
+    if earlier.height and np.isfinite(factor[0]):
+        own_moves[0] = own[0] - log(earlier["factor"][-1]) - _shift(table, known, rescale)
     moves = np.concatenate((np.zeros(earlier.height), own_moves))
     moves += _unadjusted_splits(times, fetched, moves)
     close = close + np.cumsum(moves)
@@ -162,6 +163,15 @@ def _series(table: Table, fetched: Fetched, known: Known, confirmed: Flags) -> _
         before=earlier.height, overlaps=bool(np.isin(table.at, at.to_numpy()).any()),
         confirmed=np.concatenate((np.zeros(earlier.height, dtype=np.bool_), confirmed)), limit=limit,
     )  # fmt: skip
+
+
+def _shift(table: Table, known: Known, rescale: float) -> float:
+    """Logarithm by which factors are others than stored: by the oldest bar told again, else as `levels` says."""
+    at = known.stored["opened_at"].to_physical().to_numpy()
+    _, mine, theirs = np.intersect1d(table.at, at, assume_unique=True, return_indices=True)
+    ratio = table.values["factor"][mine] / known.stored["factor"].to_numpy()[theirs]
+    ratio = ratio[np.isfinite(ratio)]
+    return log(ratio[0]) if len(ratio) else log(rescale)
 
 
 def _unadjusted_splits(times: Micros, fetched: Fetched, moves: Floats) -> Floats:
@@ -180,23 +190,3 @@ def _limit(returns: Floats) -> float:
         return FEW_MOVE
     scale = 1.4826 * float(np.median(np.abs(returns - np.median(returns))))
     return max(DEVIATIONS * scale, LEAST)
-
-
-def wicks(table: Table, known: Known, confirmed: Flags) -> None:
-    """Set aside bars whose high, low or open lies far from the closes around it, and that no other source tells."""
-    if not len(table):
-        return
-    at = known.stored["opened_at"].to_physical()
-    earlier = known.stored.filter(at < int(table.at[0])).tail(CONTEXT_BARS)
-    close = np.log(np.concatenate((earlier["close"].to_numpy(), table.values["close"])))
-    returns = np.diff(close)
-    scale = 1.4826 * float(np.median(np.abs(returns - np.median(returns)))) if len(returns) >= FEW else 0.0
-    limit = max(WICK_DEVIATIONS * scale, WICK_LEAST)
-    now = close[earlier.height :]
-    before = np.concatenate((close[earlier.height - 1 : earlier.height] if earlier.height else now[:1], now[:-1]))
-    top, bottom = np.maximum(now, before) + limit, np.minimum(now, before) - limit
-    logs = {name: np.log(table.values[name]) for name in ("open", "high", "low")}
-    far = (logs["high"] > top) | (logs["low"] < bottom) | (logs["open"] > top) | (logs["open"] < bottom)
-    table.set_aside(
-        "spike", far & ~confirmed, reason="wick", detail="a high, low or open far from the closes around it"
-    )

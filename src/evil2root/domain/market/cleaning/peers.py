@@ -1,11 +1,12 @@
 """Rules that hold an answer against what else is known: its currency, what is stored, other sources."""
 
 import numpy as np
+import numpy.typing as npt
 
-from evil2root.domain.market.cleaning.shapes import named_ratio
-from evil2root.domain.market.cleaning.table import Flags, Floats, Table
+from evil2root.domain.market.cleaning.shapes import DIVIDENDS, YEAR, named_ratio
+from evil2root.domain.market.cleaning.table import Floats, Table
 from evil2root.domain.market.cleaning.values import Known
-from evil2root.domain.market.sessions import Micros
+from evil2root.domain.market.sessions import EPOCH, MICROSECOND, Micros
 from evil2root.domain.market.sources import Fetched
 
 QUORUM_FRAC = 0.005
@@ -16,6 +17,8 @@ OTHER_FRAC = 0.5
 """Share of those that may be restated; with more the answer is of something else."""
 LAGS = 26
 """Bars by which times may have slipped to be recognised: more than a day of half hours."""
+
+Places = npt.NDArray[np.intp]
 
 
 def currency(table: Table, fetched: Fetched, known: Known) -> None:
@@ -76,23 +79,39 @@ def _lag(at: Micros, close: Floats, known_at: Micros, known: Floats) -> int:
     return 0
 
 
-def quorum(table: Table, known: Known) -> Flags:
-    """Set aside bars whose close more sources contradict than tell; return where one tells the same."""
-    agree, differ = np.zeros(len(table), np.int64), np.zeros(len(table), np.int64)
+def told_beside(table: Table, peer: Fetched, name: str) -> tuple[Places, Floats]:
+    """Rows of the table that a peer tells a positive `name` of, and what it tells."""
+    at = peer.rows["opened_at"].to_physical()
+    value = peer.rows[name].cast(float).fill_null(float("nan")).to_numpy()
+    good = ~at.is_null().to_numpy() & np.isfinite(value) & (value > 0)
+    times, place = np.unique(at.fill_null(0).to_numpy()[good], return_index=True)
+    _, mine, theirs = np.intersect1d(table.at, times, assume_unique=True, return_indices=True)
+    return mine, value[good][place][theirs]
+
+
+def quorum(table: Table, known: Known) -> None:
+    """Set aside bars whose close or factor more sources contradict than tell; mark those of which one tells the same."""
+    agree, differ, otherwise = (np.zeros(len(table), np.int64) for _ in range(3))
+    age = np.maximum((table.fetched_at - EPOCH) // MICROSECOND - table.at, 0)
+    allowed = DIVIDENDS * (1.0 + age / YEAR)  # sources do not agree on what a company that was spun off was worth
     for peer in known.peers:
         if peer.source:
-            at = peer.rows["opened_at"].to_physical()
-            close = peer.rows["close"].cast(float).fill_null(float("nan")).to_numpy()
-            good = ~at.is_null().to_numpy() & np.isfinite(close) & (close > 0)
-            times, place = np.unique(at.fill_null(0).to_numpy()[good], return_index=True)
-            _, mine, theirs = np.intersect1d(table.at, times, assume_unique=True, return_indices=True)
-            near = np.abs(np.log(table.values["close"][mine] / close[good][place][theirs])) <= QUORUM_FRAC
-            agree[mine] += near
-            differ[mine] += ~near
-    wrong = differ > agree
+            mine, close = told_beside(table, peer, "close")
+            near = np.zeros(len(table), dtype=np.bool_)
+            near[mine] = np.abs(np.log(table.values["close"][mine] / close)) <= QUORUM_FRAC
+            differ[mine] += ~near[mine]
+            mine, factor = told_beside(table, peer, "factor")
+            other = np.zeros(len(table), dtype=np.bool_)
+            other[mine] = np.abs(np.log(table.values["factor"][mine] / factor)) > allowed[mine]
+            agree += near & ~other
+            otherwise += near & other
+    wrong = differ + otherwise > agree
     table.agreed.update(table.at[(agree > 0) & ~wrong].tolist())
-    confirmed = (agree > 0)[~wrong]
+    by_factor = (wrong & (otherwise > differ))[~(wrong & (otherwise <= differ))]
     table.set_aside(
-        "spike", wrong, reason="quorum", detail=f"closes that other sources contradict by more than {QUORUM_FRAC:.1%}"
+        "spike", wrong & (otherwise <= differ), reason="quorum",
+        detail=f"closes that other sources contradict by more than {QUORUM_FRAC:.1%}",
+    )  # fmt: skip
+    table.set_aside(
+        "split", by_factor, reason="quorum", detail="adjusting factors that other sources contradict by a split"
     )
-    return confirmed
