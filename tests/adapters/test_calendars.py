@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -10,11 +11,12 @@ from structlog.testing import capture_logs
 
 from evil2root.adapters.calendars import exchange
 from evil2root.adapters.calendars.exchange import SCHEMA, ExchangeCalendars, asked
-from evil2root.domain.core.instrument import instrument_for
+from evil2root.domain.core.instrument import Instrument, instrument_for
 from evil2root.domain.core.listings import LISTINGS
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.calendars import NoCalendar, sessions_or_nowhere
 from evil2root.domain.market.cleaning import clean
+from evil2root.domain.market.cleaning.places import named_by_opening
 from evil2root.domain.market.passport import passport_at
 from evil2root.domain.market.sessions import DAY, EPOCH, MICROSECOND, Sessions, moment, round_the_clock
 from evil2root.domain.market.sources import RAW_SCHEMA, Fetched
@@ -31,14 +33,46 @@ def day(sessions: Sessions, interval: Interval, at: datetime = TUESDAY) -> list[
     return [(f"{moment(o):%H:%M}", f"{moment(c):%H:%M}") for o, c in zip(opens.tolist(), closes.tolist(), strict=True)]
 
 
-@pytest.mark.parametrize("suffix", sorted(LISTINGS.keys() - {"F"}))
+def five_minutes(count: int) -> pl.DataFrame:
+    """The first bars of a day in Hong Kong, 30 of them before lunch, as the library has them."""
+    opened = [TUESDAY + timedelta(minutes=90 + 5 * n + 60 * (n >= 30)) for n in range(count)]
+    values = {name: pl.int_range(count).cast(pl.Float64) for name in ("open", "high", "low", "close", "volume")}
+    return pl.DataFrame({"opened_at": opened}, schema={"opened_at": RAW_SCHEMA["opened_at"]}).with_columns(**values)
+
+
+@pytest.mark.parametrize("suffix", LISTINGS)
 def test_a_listing_opens_when_its_calendar_does(suffix: str) -> None:
-    # An imported day is named by the listing's opening. Frankfurt's floor is the exception: the library has Xetra's.
+    # An imported day is named by the listing's opening: the calendar must know it.
     _, _, session = LISTINGS[suffix]
 
-    kind = exchange._kind(session.name)
+    opens, _ = exchange.HOURS.get(session.name) or (exchange._kind(session.name).open_times[-1][1], None)
 
-    assert kind.open_times[-1][1] == session.opens
+    assert opens == session.opens
+
+
+def test_the_floor_of_frankfurt_trades_from_eight_to_ten_in_the_evening(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "FIRST", "2026-01-05")
+    monkeypatch.setattr(exchange, "LAST", "2026-01-06")
+
+    assert [f"{moment(at):%H:%M}" for at in asked("XFRA").row(0)[:2]] == ["07:00", "21:00"]
+
+
+@pytest.mark.parametrize("month", [1, 7])
+@pytest.mark.parametrize(("symbol", "zone"), [("CBA.AX", "Australia/Sydney"), ("AIR.NZ", "Pacific/Auckland"),
+                                              ("7203.T", "Asia/Tokyo"), ("IBM", "America/New_York")])  # fmt: skip
+def test_a_day_named_by_midnight_is_the_session_of_that_date(
+    symbol: str, zone: str, month: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "FIRST", "2024-01-01")
+    monkeypatch.setattr(exchange, "LAST", "2024-12-31")
+    calendar = ExchangeCalendars().sessions(instrument_for(symbol))
+    friday = datetime(2024, month, 19, tzinfo=UTC)
+    labels = np.array([(friday + timedelta(days=n) - EPOCH) // MICROSECOND for n in range(4)])
+
+    named = named_by_opening(labels, calendar, Interval.D1)
+
+    opened = [moment(at).astimezone(ZoneInfo(zone)).date() for at in named.tolist() if at in calendar.day_opens]
+    assert opened == [date(2024, month, 19), date(2024, month, 22)]
 
 
 @pytest.mark.parametrize(("symbol", "years"), [("7203.T", (1997, 2039)), ("D05.SI", (1986, 2026))])
@@ -87,7 +121,18 @@ def test_a_calendar_that_fails_costs_its_market_only_and_is_tried_once(monkeypat
     assert tried == ["XTKS"]
     assert [line["event"] for line in logs] == ["calendar.unavailable"]
     assert calendars.sessions(instrument_for("IBM")).covers[0].year == 1962
-    assert not sessions_or_nowhere(calendars, toyota).is_open(TUESDAY)
+
+
+def test_bars_of_a_market_without_a_calendar_are_off_it_and_none_is_missed() -> None:
+    class Nobody:
+        def sessions(self, instrument: Instrument) -> Sessions:
+            raise NoCalendar(instrument.symbol)
+
+    bars = five_minutes(40)
+
+    passport = passport_at(bars, sessions_or_nowhere(Nobody(), instrument_for("0700.HK")), Interval.M5)
+
+    assert (passport.calendar, passport.expected, passport.missing, passport.off_calendar) == ("XHKG", 0, 0, True)
 
 
 def test_a_table_kept_by_an_earlier_release_without_breaks_is_made_anew(
@@ -139,16 +184,11 @@ class TestLunch:
         assert HONG_KONG.last_close(Interval.D1, at=noon) == TUESDAY - timedelta(hours=16)
 
     def test_leaves_no_gap_in_a_whole_day_and_a_passport_without_flaw_after_it(self) -> None:
-        start = (TUESDAY - EPOCH) // MICROSECOND
-        opened, _ = HONG_KONG.grid(Interval.M5, start=start, end=start + DAY)
-        after = opened[: 30 + 5]  # five bars after the break, of the twenty that are looked back on
-        bars = pl.DataFrame({"opened_at": after}).cast(pl.Datetime("us", "UTC")).with_columns(
-            **{name: pl.int_range(len(after)).cast(pl.Float64) for name in ("open", "high", "low", "close", "volume")}
-        )  # fmt: skip
+        bars = five_minutes(30 + 5)  # five of the twenty that are looked back on lie after the break
 
         passport = passport_at(bars, HONG_KONG, Interval.M5)
 
-        assert not len(HONG_KONG.missing(opened, Interval.M5))
+        assert not len(HONG_KONG.missing(bars["opened_at"].to_physical().to_numpy(), Interval.M5))
         assert (passport.expected, passport.missing, passport.off_calendar) == (20, 0, False)
 
     def test_begins_no_bar(self) -> None:

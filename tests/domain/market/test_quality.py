@@ -10,7 +10,7 @@ import pytest
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.history import STORED_SCHEMA, History
 from evil2root.domain.market.quality import GAP_BARS, STALE_BARS, issues
-from evil2root.domain.market.sessions import round_the_clock
+from evil2root.domain.market.sessions import nowhere, round_the_clock
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FRIDAY_20, MONDAY = datetime(2024, 3, 1, 20, tzinfo=UTC), datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
@@ -112,6 +112,12 @@ def test_bars_beyond_the_calendar_are_told_apart_from_bars_it_denies() -> None:
         ("outside_session", at[2], "times at which no 1d bar of 24/7 opens"),
         ("outside_session", at[3], "times after 2024-03-05, where the calendar of 24/7 ends: nothing is known of them"),
     ]
+
+
+def test_bars_of_a_market_nobody_knows_are_named_once() -> None:
+    found = issues(history(days(3), symbol="7203.T"), sessions=nowhere("XTKS"))
+
+    assert [(i.kind, i.rows, i.detail) for i in found] == [("outside_session", 3, "nobody knows when XTKS is open")]
 
 
 def test_a_dividend_and_an_empty_series_are_nothing_odd() -> None:

@@ -6,6 +6,7 @@ The library brings pandas (0.4 s, 76 MB): it is loaded only for an exchange whos
 
 import warnings
 from contextlib import suppress
+from datetime import time
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +29,9 @@ release knows the holidays of. Nothing is known of the days beyond, nor of holid
 EARLIER_WEEKS = {"XTAE": ("2026-01-05", "1111001")}
 """Exchanges whose week was another one (Monday first, 1 for open) before a day. The library knows that too, but has
 pandas count the days, which since 3.1 passes over it: each week is asked for by itself."""
+
+HOURS = {"XFRA": (time(8), time(22))}
+"""Hours that the library has otherwise: it gives Frankfurt's floor those of Xetra."""
 
 PACKAGED = Path(__file__).parent
 
@@ -111,6 +115,9 @@ def _table(label: str, frame: pl.DataFrame) -> Sessions:
 def asked(name: str) -> pl.DataFrame:
     """Ask the library: `SCHEMA`, microseconds, UTC, oldest first."""
     kind = _kind(name)
+    if name in HOURS:
+        opens, closes = HOURS[name]
+        kind = type(name, (kind,), {"open_times": ((None, opens),), "close_times": ((None, closes),)})
     parts = [(kind, FIRST)]
     if name in EARLIER_WEEKS:
         since, week = EARLIER_WEEKS[name]

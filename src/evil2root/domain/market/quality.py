@@ -73,14 +73,14 @@ def _outside(history: History, sessions: Sessions) -> list[Issue]:
     unknown = sessions.closes_of(opened, history.interval) < 0
     begins, ends = sessions.covers
     before, after = (unknown & beyond for beyond in (opened < micros(begins - EPOCH), opened >= micros(ends - EPOCH)))
-    said = (
-        (
-            before,
-            f"times before {begins.date()}, where the calendar of {sessions.name} begins: nothing is known of them",
-        ),
+    calendar, untold = f"the calendar of {sessions.name}", "nothing is known of them"
+    said = [
+        (before, f"times before {begins.date()}, where {calendar} begins: {untold}"),
         (unknown & ~before & ~after, f"times at which no {history.interval} bar of {sessions.name} opens"),
-        (after, f"times after {ends.date()}, where the calendar of {sessions.name} ends: nothing is known of them"),
-    )
+        (after, f"times after {ends.date()}, where {calendar} ends: {untold}"),
+    ]
+    if not sessions.is_known:
+        said = [(unknown, f"nobody knows when {sessions.name} is open")]
     return [
         Issue(kind="outside_session", start=moment(int(opened[them][0])), end=moment(int(opened[them][-1])),
               rows=int(them.sum()), action="none", detail=detail)

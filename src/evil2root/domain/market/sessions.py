@@ -39,6 +39,8 @@ class Sessions:
     day_opens: Micros
     day_closes: Micros
     """The daily bars; the same as the sessions but for a market whose session is a week, or whose day has a break."""
+    is_known: bool = True
+    """False for `nowhere`."""
 
     def __post_init__(self) -> None:
         for opens, closes in ((self.opens, self.closes), (self.day_opens, self.day_closes)):
@@ -146,8 +148,9 @@ def fx_week(first: date = FIRST, last: date = LAST) -> Sessions:
 
 def nowhere(name: str) -> Sessions:
     """A market nobody knows the sessions of: its table ends with the first microsecond of 1970."""
-    start = np.zeros(1, np.int64)
-    return Sessions(name=name, opens=start, closes=start + 1, day_opens=start, day_closes=start + 1)
+    opens = np.zeros(1, np.int64)
+    closes = opens + 1
+    return Sessions(name=name, opens=opens, closes=closes, day_opens=opens, day_closes=closes, is_known=False)
 
 
 def computed(instrument: Instrument) -> Sessions | None:

@@ -9,6 +9,9 @@ from evil2root.domain.market.sessions import DAY, HOUR, Micros, Sessions, micros
 SHIFTED_FRAC = 0.8
 """Share of an answer that fits the calendar after one shift of all times: then the zone slipped."""
 
+EASTMOST = 3 * HOUR
+"""A day may open that long before its midnight in UTC: Sydney's does by one hour, Auckland's by two or three."""
+
 
 def order(table: Table) -> None:
     """Bring rows into order, and say how many came before an earlier one."""
@@ -69,14 +72,13 @@ def sessions(table: Table, calendar: Sessions, interval: Interval) -> None:
 
 
 def named_by_opening(at: Micros, calendar: Sessions, interval: Interval) -> Micros:
-    """Midnights of UTC (or of New York, 4 or 5 h later) before a day's opening become that opening; others stay."""
+    """Midnights of UTC (or of New York, 4 or 5 h later) become the opening of their day's session; others stay."""
     if interval is not Interval.D1:
         return at
     opens = calendar.day_opens
-    day = at // DAY
-    row = np.searchsorted(opens, day * DAY)
-    row = np.minimum(row, len(opens) - 1)
-    same_day = opens[row] // DAY == day
+    begins = at // DAY * DAY - EASTMOST
+    row = np.minimum(np.searchsorted(opens, begins), len(opens) - 1)
+    same_day = (opens[row] >= begins) & (opens[row] < begins + DAY)
     midnight = np.isin(at % DAY, (0, 4 * HOUR, 5 * HOUR))
     return np.where(same_day & midnight, opens[row], at)
 
