@@ -281,10 +281,16 @@ class TestWhatMayComeInstead:
         [({"Retry-After": "17"}, 17.0), ({"Retry-After": "Fri, 14 Jun 2024 21:00:30 GMT"}, 30.0), ({}, None),
          ({"X-RateLimit-Reset": str(int(NOW.timestamp()) + 9)}, 9.0), ({"Retry-After": "soon"}, None)],
     )  # fmt: skip
-    async def test_being_asked_too_often_says_for_how_long(
-        self, server: AlpacaData, source: AlpacaSource, headers: dict[str, str], wait_s: float | None
+    @pytest.mark.parametrize("status", [429, 503])
+    async def test_being_asked_too_often_or_later_says_for_how_long(
+        self, server: AlpacaData, source: AlpacaSource, headers: dict[str, str], wait_s: float | None, status: int
     ) -> None:
-        server.faults.raw.append((429, b'{"message": "too many requests."}', headers))
+        server.faults.raw.append((status, b'{"message": "too many requests."}', headers))
+        if status == 503 and wait_s is None:
+            with pytest.raises(BarsUnavailable) as plain:
+                await source.bars("AAPL", Interval.D1, start=START, end=END)
+            assert type(plain.value) is BarsUnavailable
+            return
 
         with pytest.raises(AskedTooOften) as said:
             await source.bars("AAPL", Interval.D1, start=START, end=END)

@@ -198,6 +198,10 @@ async def test_answers_that_are_none_store_nothing_say_why_and_leave_the_control
 
     assert [kind for kind, words in said.items() if "alpaca: " not in words or len(words) > 600] == []
     assert "left alone" not in "".join(said.values())
+    found = await PostgresQuality(engine).issues("IBM", D1)
+    assert {issue.kind for issue in found} == {"silent", "unreadable"}, "answers that brought no rows are named"
+    assert all(issue.detail.startswith("alpaca: ") and issue.rows > 0 for issue in found)
+    assert len(found) < 10, "and not each time"
     assert (await PostgresBars(engine).stored("IBM", D1)).equals(STORED.sort("opened_at"))
     assert (await PostgresBars(engine).stored(CONTROL, D1)).height == OTHER.height
     assert server.faults.sent_bytes < BOMB_BYTES // 10

@@ -18,7 +18,7 @@ from evil2root.adapters.market_data.yahoo import YahooBars
 from evil2root.adapters.market_data.yahoo_wire import YahooWire
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered
+from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered, Unreadable
 from evil2root.domain.market.cleaning import clean
 from evil2root.domain.market.history import History
 from evil2root.domain.market.sources import Fetched
@@ -87,7 +87,28 @@ class TestFailures:
         # It is the caller who asks again; yfinance itself does once, for another cookie.
         assert told.pop("busy") == (AskedTooOften, 1)
         assert told.pop("worn_out") == (BarsUnavailable, 2)
-        assert set(told.values()) == {(BarsUnavailable, 1)}
+        is_away = {"error", "unavailable", "cut", "html_404"}
+        assert {fault for fault, seen in told.items() if seen == (BarsUnavailable, 1)} == is_away
+        assert {fault for fault, seen in told.items() if seen == (Unreadable, 1)} == set(told) - is_away
+
+    @pytest.mark.parametrize("status", [429, 503])
+    async def test_say_for_how_long_yahoo_wants_to_be_left_alone(self, world: World, status: int) -> None:
+        world.server.busy_status = status
+        world.server.planned.append("busy_for_a_while")
+
+        with pytest.raises(AskedTooOften) as caught:
+            await world.ask()
+
+        assert caught.value.retry_after_s == 77
+
+    @pytest.mark.parametrize(
+        ("headers", "wait_s"),
+        [({"Retry-After": "17"}, 17.0), ({}, None), ({"Retry-After": "soon", "Date": "Fri, 14 Jun 2024 21:00:00 GMT"}, None),
+         ({"Retry-After": "Fri, 14 Jun 2024 21:00:30 GMT", "Date": "Fri, 14 Jun 2024 21:00:00 GMT"}, 30.0),
+         ({"Retry-After": "Fri, 14 Jun 2024 21:00:30 GMT"}, None)],
+    )  # fmt: skip
+    def test_say_it_in_seconds_or_as_a_moment(self, headers: dict[str, str], wait_s: float | None) -> None:
+        assert yahoo_wire._retry_after(headers) == wait_s
 
     async def test_leave_nothing_behind(self, world: World) -> None:
         world.server.listed["AAPL"] = Listed(bars={"1d": steps(DAYS)})
@@ -113,7 +134,7 @@ class TestFailures:
         SingletonMeta._instances.clear()
         wire = YahooWire("http://127.0.0.1:9", folder=tmp_path)
 
-        with pytest.raises(BarsUnavailable, match="could not be read"):
+        with pytest.raises(BarsUnavailable, match="gave no answer"):
             await YahooBars(wire, calendars=CALENDARS, clock=StoodClock()).bars(
                 "AAPL", Interval.D1, start=DAYS[0], end=EVENING
             )

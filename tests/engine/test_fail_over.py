@@ -1,13 +1,14 @@
 """Sources that fail are passed over, left alone and tried again; nothing is made up in their place."""
 
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 import pytest
 from numpy.random import default_rng
 
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered
-from evil2root.domain.market.sources import Heard
+from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered, Unreadable, Why
+from evil2root.domain.market.sources import Fetched, Heard
 from evil2root.engine.asking import LEFT_ALONE_MOST, Budget, Manners
 from evil2root.engine.fail_over import FailOver, Plan
 from tests.fakes.sources import MONDAY, FakeSource, SteppedClock
@@ -31,6 +32,10 @@ async def hear(made: FailOver, symbol: str = "SPY") -> Heard:
     return await made.heard(symbol, Interval.D1, start=MONDAY, end=MONDAY + timedelta(days=5))
 
 
+def silent(heard: Heard) -> list[tuple[str, str]]:
+    return [(one.source, one.says) for one in heard.silent]
+
+
 class TestOrder:
     async def test_the_first_that_answers_is_believed(self) -> None:
         first, second = FakeSource("first"), FakeSource("second")
@@ -44,7 +49,7 @@ class TestOrder:
 
         heard = await hear(over(first, FakeSource("second")))
 
-        assert (heard.answer.source, heard.silent) == ("second", (("first", "the line is dead"),))
+        assert (heard.answer.source, silent(heard)) == ("second", [("first", "the line is dead")])
 
     async def test_a_symbol_may_have_an_order_of_its_own(self) -> None:
         made = over(FakeSource("first"), FakeSource("second"), order={"BTC/USD": ("second",)})
@@ -66,7 +71,7 @@ class TestOrder:
         heard = await hear(over(FakeSource("liar", tells_of="QQQ"), FakeSource("second")))
 
         assert heard.answer.source == "second"
-        assert "asked for SPY" in heard.silent[0][1]
+        assert (heard.silent[0].why, heard.silent[0].says[:13]) == (Why.UNREADABLE, "asked for SPY")
 
 
 class TestLeavingAlone:
@@ -136,7 +141,7 @@ class TestLeavingAlone:
 
         heard = await hear(over(FakeSource("first", hangs=True), FakeSource("second"), manners=brisk))
 
-        assert heard.silent == (("first", "no answer within 0.01 s"),)
+        assert silent(heard) == [("first", "no answer within 0.01 s")]
 
 
 class TestBudget:
@@ -169,7 +174,7 @@ class TestConfirming:
         heard = await hear(over(FakeSource("first"), FakeSource("second", problems=[AWAY] * 2), voices=2))
 
         assert (heard.answer.source, heard.peers) == ("first", ())
-        assert heard.silent == (("second", "the line is dead"),)
+        assert silent(heard) == [("second", "the line is dead")]
 
 
 class TestStanding:
@@ -214,3 +219,72 @@ class TestStanding:
         with pytest.raises(AskedTooOften, match="requests a minute are spent") as caught:
             await hear(made)
         assert caught.value.retry_after_s == 60.0
+
+
+class TestTroubles:
+    """Three symbols that are never answered, and one that always is."""
+
+    BAD = ("AAA", "BBB", "CCC")
+
+    def source(self, problem: BarsUnavailable) -> FakeSource:
+        bad = self.BAD
+
+        class Choosy(FakeSource):
+            async def bars(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Fetched:
+                self.problems = [problem] if symbol in bad else []
+                return await super().bars(symbol, interval, start=start, end=end)
+
+        return Choosy("first")
+
+    async def rounds(self, made: FailOver, clock: SteppedClock, count: int) -> list[bool]:
+        """Ask for all, the bad ones first, every ten seconds; return whether the good one was answered."""
+        answered = []
+        for _ in range(count):
+            for symbol in (*self.BAD, "SPY"):
+                with suppress(BarsUnavailable):
+                    await hear(made, symbol)
+                    answered.append(clock.now())
+            clock.pass_by(10)
+        return [at in answered for at in (MONDAY + timedelta(seconds=10) * n for n in range(count))]
+
+    async def test_an_answer_that_cannot_be_read_is_the_symbol_s_own_trouble(self) -> None:
+        clock, first = SteppedClock(), self.source(Unreadable("no JSON"))
+
+        answered = await self.rounds(over(first, clock=clock, manners=Manners(pause=timedelta(0))), clock, 60)
+
+        assert all(answered)
+        assert len(first.asked) < 60 + 3 * 12, "and they are left alone"
+
+    async def test_errors_for_the_same_symbols_leave_the_source_to_the_others_after_one_trial(self) -> None:
+        clock, first = SteppedClock(), self.source(AWAY)
+        made = over(first, clock=clock, manners=Manners(pause=timedelta(0)))
+        await hear(made)
+
+        answered = await self.rounds(made, clock, 60)
+
+        assert answered.index(True) <= 3, "the trial goes to who was answered last, though asked for last"
+        assert all(answered[3:])
+
+    async def test_symbols_that_all_failed_are_tried_in_turns(self) -> None:
+        clock, first = SteppedClock(), FakeSource("first", problems=[AWAY] * 100)
+        made = over(first, clock=clock, manners=Manners(tries=1, left_alone=timedelta(seconds=10)))
+
+        await self.rounds(made, clock, 200)
+
+        trials = first.asked[3:]
+        assert all(trials.count(symbol) >= 1 for symbol in (*self.BAD, "SPY"))
+        assert max(map(trials.count, trials)) - min(map(trials.count, trials)) <= 1
+
+    async def test_who_waits_and_does_not_come_again_is_not_waited_for(self) -> None:
+        clock, first = SteppedClock(), FakeSource("first", problems=[AWAY] * 3)
+        made = over(first, clock=clock, manners=Manners(tries=1))
+        for symbol in (*self.BAD, "SPY"):
+            with suppress(BarsUnavailable):
+                await hear(made, symbol)
+
+        clock.pass_by(31)
+        with pytest.raises(AskedTooOften, match="another symbol first"):
+            await hear(made, "AAA")
+        clock.pass_by(30)
+
+        assert (await hear(made, "AAA")).answer.source == "first"

@@ -26,7 +26,7 @@ class World:
         self.problems: dict[int, BarsUnavailable] = {}
         """What goes wrong, by the number of the question."""
 
-    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Heard:
+    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime, **_: object) -> Heard:
         self.asked.append((start, end))
         if problem := self.problems.pop(len(self.asked), None):
             raise problem
@@ -126,3 +126,24 @@ async def test_a_stretch_without_bars_is_no_problem() -> None:
     made = await World().fetch(end=START)
 
     assert (made.windows, made.problem) == (0, "")
+
+
+async def test_a_stretch_of_which_nothing_is_told_does_not_end_as_if_all_were_well() -> None:
+    world = World()
+    world.market.holes = {("BTC-USD", NOW.replace(minute=0) - timedelta(hours=n)) for n in range(2_501)}
+    world.market.holes |= {("BTC-USD", START + timedelta(hours=n)) for n in range(2_501)}
+
+    made = await world.fetch()
+
+    assert (made.new, made.done, made.expected, made.lacking) == (0, 3, BARS, BARS)
+    assert made.problem == "none of the 2,499 bars the calendar has was told"
+    assert world.told[-1] == made
+
+
+async def test_bars_nobody_tells_are_counted_beside_those_that_are_there() -> None:
+    world = World()
+    world.market.holes = {("BTC-USD", NOW.replace(minute=0) - timedelta(hours=n)) for n in range(10, 15)}
+
+    made = await world.fetch()
+
+    assert (made.new, made.lacking, made.problem) == (BARS - 5, 5, "")

@@ -24,7 +24,7 @@ class Jumping:
         self.currency = currency
         self.jump, self.asked = jump, list[tuple[datetime, datetime]]()
 
-    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Heard:
+    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime, **_: object) -> Heard:
         self.asked.append((start, end))
         rows = []
         for hour in range(200):
@@ -83,7 +83,7 @@ class SplitInAPause:
         self.forgets: datetime | None = None
         self.later = "x"
 
-    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Heard:
+    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime, **_: object) -> Heard:
         if self.forgets is not None and start < self.forgets:
             msg = f"x has no {interval} bars before {self.forgets}."
             raise BarsUnavailable(msg)

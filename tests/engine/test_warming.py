@@ -26,7 +26,7 @@ class World:
         self.asked: list[str] = []
         self.too_often: list[float | None] = []
 
-    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Heard:
+    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime, **_: object) -> Heard:
         self.asked.append(symbol)
         if self.too_often:
             msg = "The budget is spent."

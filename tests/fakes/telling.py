@@ -11,6 +11,7 @@ from evil2root.domain.market.calendars import NoCalendar
 from evil2root.domain.market.cleaning import Cleaned
 from evil2root.domain.market.frame import PRICES
 from evil2root.domain.market.history import STORED_SCHEMA
+from evil2root.domain.market.quality import Issue
 from evil2root.domain.market.sessions import Sessions, computed
 from evil2root.domain.market.sources import RAW_SCHEMA, Fetched, Heard
 from evil2root.engine.gathering import Taken
@@ -44,7 +45,7 @@ class Market:
         self.rubbish: set[datetime] = set()
         """Openings of bars whose close is below zero."""
 
-    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Heard:
+    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime, **_: object) -> Heard:
         if symbol in self.away:
             msg = f"No source has {symbol}."
             raise BarsUnavailable(msg)
@@ -64,6 +65,10 @@ class MemoryShelf:
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, Interval], pl.DataFrame] = {}
+        self.sources: dict[tuple[str, datetime], str] = {}
+        """Who told a bar, by symbol and opening."""
+        self.notes: list[tuple[str, Interval, str, datetime, Issue]] = []
+        """Series, sources, when, and what was odd about answers without rows."""
 
     async def stored(
         self, symbol: str, interval: Interval, *, start: datetime | None = None, until: datetime | None = None,
@@ -76,7 +81,11 @@ class MemoryShelf:
             found = found.filter(pl.col("closed_at") <= until)
         return found if limit is None else found.tail(limit)
 
+    async def note(self, issue: Issue, *, symbol: str, interval: Interval, source: str, at: datetime) -> None:
+        self.notes.append((symbol, interval, source, at, issue))
+
     async def take(self, cleaned: Cleaned) -> Taken:
+        self.sources |= {(cleaned.symbol, at): cleaned.source for at in cleaned.good["opened_at"]}
         key = (cleaned.symbol, cleaned.interval)
         before = await self.stored(*key)
         scaled = before

@@ -72,6 +72,7 @@ class YahooServer:
         self.chart_status = 200
         self.gives_crumbs = True
         self.retry_after_s = 77
+        self.busy_status = 429
         self.app = Starlette(
             routes=[
                 Route("/", self.cookie),
@@ -92,7 +93,8 @@ class YahooServer:
             self.asked.append(request.url.path)
             fault = self.planned.popleft() if self.planned else "none"
             if fault == "busy_for_a_while":
-                return PlainTextResponse("Too Many", status_code=429, headers={"Retry-After": str(self.retry_after_s)})
+                return PlainTextResponse("Too Many", status_code=self.busy_status, headers={
+                    "Retry-After": str(self.retry_after_s)})  # fmt: skip
             if fault == "hang":
                 await asyncio.sleep(60)
             return await handle(request) if fault in ("none", "hang") else FAULTS[fault]()

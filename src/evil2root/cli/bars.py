@@ -46,13 +46,14 @@ def data_fetch(  # noqa: PLR0913 - a stretch of several series, and how it is to
     if as_json:
         print_json([
             {"symbol": one.symbol, "interval": interval, "new": one.new, "told": one.told, "set_aside": one.set_aside,
-             "windows": one.windows, "done": one.done, "stored_before": one.stored, "problem": one.problem or None}
+             "lacking": one.lacking, "windows": one.windows, "done": one.done, "stored_before": one.stored, "problem": one.problem or None}
             for one in found
         ])  # fmt: skip
     else:
         for one in found:
             aside = f", {one.set_aside:,} rows set aside (`evil2root data check {one.symbol}`)" if one.set_aside else ""
-            typer.echo(f"{one.symbol} {interval}: {one.new:,} new bars{aside}.")
+            lacking = f", {one.lacking:,} the calendar has were told by nobody" if one.lacking else ""
+            typer.echo(f"{one.symbol} {interval}: {one.new:,} new bars{lacking}{aside}.")
     problems = [f"{one.symbol}: {one.problem}" for one in found if one.problem]
     if problems:
         text = f"{'; '.join(problems)}. What was fetched is kept: run it again to go on."

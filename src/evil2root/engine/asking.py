@@ -87,6 +87,11 @@ class Breaker:
         self._until: datetime | None = None
         self._on_trial = False
 
+    @property
+    def trial_from(self) -> datetime | None:
+        """From when on one trial may be made; none while it is closed."""
+        return self._until
+
     def closed_until(self, now: datetime) -> datetime | None:
         """Return until when the source is left alone; none when it may be asked."""
         if self._until is None or (now >= self._until and not self._on_trial):
@@ -107,6 +112,11 @@ class Breaker:
     def given_up(self) -> None:
         """Forget a question that ended without proof either way."""
         self._on_trial = False
+
+    def try_at(self, now: datetime) -> None:
+        """Let a trial through from now on: there is news. One that fails leaves it alone for longer, as always."""
+        if self._until is not None:
+            self._until = min(self._until, now)
 
     def failed(self, now: datetime, *, retry_after_s: float | None = None) -> None:
         """Count a failure; leave the source alone when they are too many, or for as long as it asks for."""

@@ -1,7 +1,7 @@
 """Several sources behind one port: asked in order, left alone when they fail, held against each other."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,9 +9,10 @@ from numpy.random import Generator, default_rng
 
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered
+from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered, Silence, Unreadable, Why
 from evil2root.domain.market.sources import RAW_SCHEMA, BarSource, Fetched, Heard
-from evil2root.engine.asking import Breaker, Budget, Manners, Standing
+from evil2root.engine.asked import Asked
+from evil2root.engine.asking import Manners, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ class FailOver:
         plan = plan or Plan()
         self._order, self._voices = dict(plan.order), plan.voices
         self._jitter = jitter or default_rng()
-        self._asked = {s.name: _Asked(s, plan.manners.get(s.name, Manners()), self._jitter) for s in sources}
+        self._asked = {s.name: Asked(s, plan.manners.get(s.name, Manners()), self._jitter) for s in sources}
         self._clock, self._sleep = clock, sleep
         unknown = {name for names in (*self._order.values(), plan.manners) for name in names} - set(self._asked)
         if not sources or len(self._asked) != len(sources) or unknown or plan.voices < 1:
@@ -89,114 +90,93 @@ class FailOver:
         """
         return (await self._hear(Question(symbol=symbol, interval=interval, start=start, end=end), voices=1)).answer
 
-    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Heard:
-        """Return the first answer, and those of others that confirm or contradict it. Raises as `bars` does."""
-        question = Question(symbol=symbol, interval=interval, start=start, end=end)
-        return await self._hear(question, voices=self._voices)
+    async def heard(
+        self, symbol: str, interval: Interval, *, start: datetime, end: datetime, without: Collection[str] = ()
+    ) -> Heard:
+        """Return the first answer, and those of others that confirm or contradict it. Raises as `bars` does.
 
-    async def _hear(self, question: Question, *, voices: int) -> Heard:
+        `without`: sources that are not asked. Beside others one answer is enough: they are held against it.
+        """
+        question = Question(symbol=symbol, interval=interval, start=start, end=end)
+        return await self._hear(question, voices=1 if without else self._voices, without=without)
+
+    async def _hear(self, question: Question, *, voices: int, without: Collection[str] = ()) -> Heard:
         told: list[Fetched] = []
-        silent: list[tuple[str, str]] = []
+        silent: list[Silence] = []
         waits: list[float] = []
-        for asked in self._in_order(question.symbol):
+        left = [asked for asked in self._in_order(question.symbol) if asked.source.name not in without]
+        while left and len(told) < voices:
+            asked = left.pop(0)
             try:
                 told.append(await self._ask(asked, question))
             except BarsUnavailable as problem:
-                silent.append((asked.source.name, str(problem)))
+                silent.append(_silence(asked.source.name, problem, self._clock.now()))
                 if isinstance(problem, AskedTooOften) and problem.retry_after_s is not None:
                     waits.append(problem.retry_after_s)
-            if len(told) == voices:
-                break
         if not told:
-            reasons = "; ".join(f"{name}: {why}" for name, why in silent) or "no source is named for it"
+            reasons = "; ".join(f"{one.source}: {one.says}" for one in silent) or "no source is named for it"
             msg = f"No source has {question.symbol} {question.interval}: {reasons}"
             if waits:
-                raise AskedTooOften(msg, retry_after_s=min(waits))
-            raise BarsUnavailable(msg)
-        return Heard(answer=told[0], peers=tuple(told[1:]), silent=tuple(silent))
+                raise AskedTooOften(msg, retry_after_s=min(waits), silent=silent)
+            raise BarsUnavailable(msg, silent=silent)
+        return Heard(
+            answer=told[0], peers=tuple(told[1:]), silent=tuple(silent), left=tuple(asked.source.name for asked in left)
+        )
 
-    def _in_order(self, symbol: str) -> "Iterator[_Asked]":
+    def _in_order(self, symbol: str) -> Iterator[Asked]:
         return (self._asked[name] for name in self._order.get(symbol, tuple(self._asked)))
 
-    async def _ask(self, asked: "_Asked", question: Question) -> Fetched:
-        manners = asked.manners
+    async def _ask(self, asked: Asked, question: Question) -> Fetched:
+        manners, symbol = asked.manners, question.symbol
         for attempt in range(1, manners.tries + 1):
-            asked.admit(self._clock.now())
+            asked.admit(symbol, self._clock.now())
             try:
                 async with asyncio.timeout(manners.timeout.total_seconds()):
-                    fetched = _checked(await asked.put(question), question)
+                    fetched = _checked(await _put(asked.source, question), question)
             except NotCovered:
-                asked.answered(self._clock.now())
+                asked.answered(symbol, self._clock.now())
                 raise
             except AskedTooOften as problem:
-                asked.failed(str(problem), self._clock.now(), retry_after_s=problem.retry_after_s)
+                asked.failed(symbol, problem, str(problem), self._clock.now())
                 raise
             except (BarsUnavailable, TimeoutError) as problem:
                 why = str(problem) or f"no answer within {manners.timeout.total_seconds():g} s"
-                asked.failed(why, self._clock.now())
-                if attempt == manners.tries or asked.breaker.closed_until(self._clock.now()):
-                    raise BarsUnavailable(why) from problem
+                asked.failed(symbol, problem, why, self._clock.now())
+                if attempt == manners.tries or asked.is_left_alone(symbol, self._clock.now()):
+                    raise (Unreadable if isinstance(problem, Unreadable) else BarsUnavailable)(why) from problem
             except BaseException:
-                asked.breaker.given_up()
+                asked.given_up(symbol)
                 raise
             else:
-                asked.answered(self._clock.now())
+                asked.answered(symbol, self._clock.now())
                 return fetched
             await self._sleep(self._jitter.uniform(0, manners.pause.total_seconds() * 2 ** (attempt - 1)))
         raise AssertionError
 
 
-class _Asked:
-    """A source and what is remembered of asking it."""
+async def _put(source: BarSource, question: Question) -> Fetched:
+    return await source.bars(question.symbol, question.interval, start=question.start, end=question.end)
 
-    def __init__(self, source: BarSource, manners: Manners, jitter: Generator) -> None:
-        self.source, self.manners = source, manners
-        self.breaker = Breaker(manners, jitter)
-        self.budget = Budget(manners.requests_a_minute)
-        self._answered_at: datetime | None = None
-        self._says = ""
 
-    def admit(self, now: datetime) -> None:
-        """Raise `AskedTooOften` when the source is left alone, or was asked as often as it may be."""
-        until = self.breaker.closed_until(now)
-        if until is not None:
-            why = f": {self._says}" if self._says else ""
-            msg = f"left alone until {until.isoformat(timespec='seconds')} after failing{why}"
-            raise AskedTooOften(msg, retry_after_s=max((until - now).total_seconds(), 0.0))
-        if wait_s := self.budget.spend(now):
-            msg = f"its {self.manners.requests_a_minute} requests a minute are spent, the next in {wait_s:.1f} s"
-            raise AskedTooOften(msg, retry_after_s=wait_s)
-        self.breaker.asked()
-
-    def answered(self, now: datetime) -> None:
-        """Note that it works."""
-        self.breaker.answered()
-        self._answered_at, self._says = now, ""
-
-    def failed(self, why: str, now: datetime, *, retry_after_s: float | None = None) -> None:
-        """Note that it did not answer, and why."""
-        self.breaker.failed(now, retry_after_s=retry_after_s)
-        self._says = why
-
-    def standing(self, now: datetime) -> Standing:
-        """Tell how it is doing."""
-        return Standing(
-            name=self.source.name, requests_a_minute=self.manners.requests_a_minute,
-            requests_left=self.budget.left(now), left_alone_until=self.breaker.closed_until(now),
-            answered_at=self._answered_at, says=self._says,
-        )  # fmt: skip
-
-    async def put(self, question: Question) -> Fetched:
-        """Put the question."""
-        return await self.source.bars(question.symbol, question.interval, start=question.start, end=question.end)
+def _silence(source: str, problem: BarsUnavailable, at: datetime) -> Silence:
+    match problem:
+        case AskedTooOften():
+            why = Why.LEFT_ALONE
+        case NotCovered():
+            why = Why.NOT_COVERED
+        case Unreadable():
+            why = Why.UNREADABLE
+        case _:
+            why = Why.AWAY
+    return Silence(source=source, why=why, says=str(problem), at=at)
 
 
 def _checked(fetched: Fetched, question: Question) -> Fetched:
     """Refuse an answer to another question; what its rows say is for cleaning to judge."""
     if (fetched.symbol, fetched.interval) != (question.symbol, question.interval):
         msg = f"asked for {question.symbol} {question.interval}, told of {fetched.symbol[:30]!r} {fetched.interval}"
-        raise BarsUnavailable(msg)
+        raise Unreadable(msg)
     if fetched.rows.schema != RAW_SCHEMA:
         msg = f"told columns {dict(fetched.rows.schema)} that are not those of raw rows"
-        raise BarsUnavailable(msg[:300])
+        raise Unreadable(msg[:300])
     return fetched

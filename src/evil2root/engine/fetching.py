@@ -33,6 +33,10 @@ class Progress:
     new: int = 0
     told: int = 0
     set_aside: int = 0
+    expected: int = 0
+    """Bars the calendar has in the windows that were asked for."""
+    lacking: int = 0
+    """Those of them that nobody told, now or before."""
     waits_s: float = 0.0
     """Seconds until the source may be asked again; 0 while it may."""
     problem: str = ""
@@ -87,6 +91,10 @@ class Fetcher:
                 tell(so_far)
                 return so_far
             tell(so_far)
+        if 0 < so_far.expected == so_far.lacking and not so_far.stored:
+            aside = f"; {so_far.set_aside:,} rows were set aside" if so_far.set_aside else ""
+            so_far = replace(so_far, problem=f"none of the {so_far.expected:,} bars the calendar has was told{aside}")
+            tell(so_far)
         return so_far
 
     async def _is_stored(self, symbol: str, interval: Interval, part: Window) -> bool:
@@ -108,7 +116,8 @@ class Fetcher:
             else:
                 return replace(
                     so_far, done=so_far.done + 1, new=so_far.new + made.new, told=so_far.told + made.told,
-                    set_aside=so_far.set_aside + made.set_aside,
+                    set_aside=so_far.set_aside + made.set_aside, expected=so_far.expected + len(part.bars),
+                    lacking=so_far.lacking + made.lacking,
                 )  # fmt: skip
 
 

@@ -1,5 +1,8 @@
 """From a question to stored bars: ask, clean, keep. The same for the live feed and for a fetch by hand."""
 
+from collections import deque
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -9,13 +12,20 @@ import structlog
 
 from evil2root.domain.core.instrument import Instrument
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable
+from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, Silence
 from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.cleaning import Cleaned, Known, clean
 from evil2root.domain.market.cleaning.values import CONTEXT_BARS
+from evil2root.domain.market.sessions import EPOCH, MICROSECOND, Sessions, moment
 from evil2root.domain.market.sources import Fetched, Heard
+from evil2root.engine.filling import Found, filling
+from evil2root.engine.noting import Keeper, Notes
 
 log = structlog.get_logger()
+
+SETTLES = timedelta(seconds=15)
+"""A bar that closed just now (or a twelfth of its length ago) is not lacking yet: the first source may need a moment, and
+the bar would change again once it tells it."""
 
 SLACK = timedelta(days=2)
 """How far behind the end of a question an answer may still overlap stored bars, by their closes."""
@@ -41,10 +51,14 @@ class Taken:
 class Teller(Protocol):
     """Asks sources; `FailOver` does. Raises `BarsUnavailable` when none has the symbol."""
 
-    async def heard(self, symbol: str, interval: Interval, *, start: datetime, end: datetime) -> Heard: ...
+    async def heard(
+        self, symbol: str, interval: Interval, *, start: datetime, end: datetime, without: Collection[str] = ()
+    ) -> Heard:
+        """Ask all but those `without`, of which only `Heard.left` are worth asking."""
+        ...
 
 
-class Shelf(Protocol):
+class Shelf(Keeper, Protocol):
     """Where cleaned answers are kept. Raises `BarsUnavailable` while it is away."""
 
     async def stored(
@@ -70,47 +84,162 @@ class Gathered:
     told: int
     """Bars that were believed, those among them that were asked for again."""
     set_aside: int
-    silent: tuple[tuple[str, str], ...]
-    """Sources that gave no answer, and why."""
+    silent: tuple[Silence, ...]
+    """Sources that were asked and gave no answer."""
+    lacking: int = 0
+    """Bars the calendar has and nobody told, now or before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """What is asked for, and what is known around it."""
+
+    instrument: Instrument
+    interval: Interval
+    start: datetime
+    end: datetime
+    sessions: Sessions
+    before: pl.DataFrame
+    """Stored bars before it, oldest first."""
+
+    @property
+    def joins(self) -> pl.DataFrame:
+        """Those that are asked for again."""
+        return self.before.filter(pl.col("opened_at") >= self.start - OVERLAP_MOST).tail(OVERLAP_BARS)
+
+    @property
+    def asked_from(self) -> datetime:
+        """Where the question begins."""
+        joins = self.joins["opened_at"]
+        return joins[0] if len(joins) else self.start
+
+    def expected(self, present: datetime) -> list[datetime]:
+        """Return the openings of bars the calendar has of it and that should be told by now, oldest first."""
+        settled = present - min(SETTLES, self.interval.length / 12)
+        first, last, latest = ((at - EPOCH) // MICROSECOND for at in (self.start, self.end, settled))
+        opened, closed = self.sessions.grid(self.interval, start=first, end=max(first, last))
+        return [moment(int(at)) for at in opened[closed <= min(last, latest)]]
+
+    def known(self, stored: pl.DataFrame, peers: tuple[Fetched, ...]) -> Known:
+        """Return what an answer is held against."""
+        told_in, has_volume = self.instrument.told_in, self.instrument.has_volume
+        return Known(stored=stored, peers=peers, has_volume=has_volume, currency=told_in)
 
 
 class Gatherer:
-    """Asks for bars, cleans what is told beside what is stored, keeps it."""
+    """Asks for bars, cleans what is told beside what is stored, keeps it.
+
+    What the first answer leaves out of the bars the calendar has is taken from the answers of those who were asked to
+    confirm it, and then asked of the sources that come next, each once. A bar's source is whoever told it.
+    """
 
     def __init__(self, *, teller: Teller, calendars: Calendars, shelf: Shelf) -> None:
         self._teller, self._calendars, self.shelf = teller, calendars, shelf
+        self._notes = Notes(shelf)
 
     async def gather(self, instrument: Instrument, interval: Interval, *, start: datetime, end: datetime) -> Gathered:
         """Bring the bars that open in `[start, end)`. Doing it again adds nothing.
 
         Raises `BarsUnavailable` when no source answers or the store is away: nothing is kept then.
         """
-        symbol = instrument.symbol
-        before = await self.shelf.stored(symbol, interval, until=start, limit=CONTEXT_BARS)
-        joins = before.filter(pl.col("opened_at") >= start - OVERLAP_MOST)["opened_at"].tail(OVERLAP_BARS)
-        asked_from = joins[0] if len(joins) else start
-        heard = await self._teller.heard(symbol, interval, start=asked_from, end=end)
-        answer = heard.answer
-        if len(joins) < JOINED_MIN <= before.height and answer.rows.height:
-            answer = await self._joined(answer, before.tail(OVERLAP_BARS), until=asked_from)
-        overlapped = await self.shelf.stored(symbol, interval, start=start, until=end + SLACK)
-        stored = pl.concat([before, overlapped]).unique("opened_at").sort("opened_at")
-        known = Known(stored=stored, peers=heard.peers, has_volume=instrument.has_volume, currency=instrument.told_in)
-        cleaned = clean(answer, self._calendars.sessions(instrument), known)
-        taken = await self.shelf.take(cleaned)
+        before = await self.shelf.stored(instrument.symbol, interval, until=start, limit=CONTEXT_BARS)
+        question = _Question(
+            instrument=instrument, interval=interval, start=start, end=end, before=before,
+            sessions=self._calendars.sessions(instrument),
+        )  # fmt: skip
+        heard = await self._heard(question)
+        found = Found.of(heard)
+        await self._take(question, heard.answer, heard.peers, found)
+        others, left = deque(heard.peers), bool(heard.left)
+        while (lacking := await self._lacking(question, found)) and (others or left):
+            if not others:
+                more = await self._more(question, found)
+                if more is None:
+                    break
+                others.append(more.answer)
+                left = bool(more.left)
+            await self._fill(question, others.popleft(), tuple(others), found, lacking)
         return Gathered(
-            new=taken.new,
-            changed=taken.changed,
-            told=cleaned.good.height,
-            set_aside=cleaned.quarantined.height,
-            silent=heard.silent,
+            new=found.new,
+            changed=found.changed,
+            told=len(found.believed),
+            set_aside=found.set_aside,
+            silent=found.silent,
+            lacking=len(lacking),
         )
 
-    async def _joined(self, answer: Fetched, older: pl.DataFrame, *, until: datetime) -> Fetched:
-        """Return the answer with what its source tells today of stored bars long before it; as it is without that."""
-        start, end = older["opened_at"][0], older["closed_at"][-1]
+    async def _heard(self, question: _Question, *, without: frozenset[str] = frozenset()) -> Heard:
+        """Ask, and note who told nothing. Raises `BarsUnavailable` when nobody told anything."""
+        symbol, interval, end = question.instrument.symbol, question.interval, question.end
+        expected = question.expected(end)
         try:
-            again = (await self._teller.heard(answer.symbol, answer.interval, start=start, end=end)).answer
+            heard = await self._teller.heard(symbol, interval, start=question.asked_from, end=end, without=without)
+        except BarsUnavailable as problem:
+            with suppress(BarsUnavailable):  # a store that is away is no reason to tell another one
+                await self._notes.silent(problem.silent, symbol, interval, expected)
+            raise
+        await self._notes.silent(heard.silent, symbol, interval, expected)
+        for told in (heard.answer, *heard.peers):
+            if told.rows.is_empty():
+                await self._notes.empty(told, question.expected(max(told.fetched_at, end)))
+        return heard
+
+    async def _more(self, question: _Question, found: Found) -> Heard | None:
+        """Ask the sources that come next; none when none of them tells anything."""
+        try:
+            heard = await self._heard(question, without=found.asked)
+        except BarsUnavailable as nobody:
+            found.silent += nobody.silent
+            return None
+        found.hear(heard)
+        return heard
+
+    async def _take(self, question: _Question, answer: Fetched, peers: tuple[Fetched, ...], found: Found) -> None:
+        """Keep what is believed of an answer, nothing being believed yet of any other."""
+        symbol, interval, before = question.instrument.symbol, question.interval, question.before
+        if question.joins.height < JOINED_MIN <= before.height and answer.rows.height:
+            others = found.asked - {answer.source}
+            answer = await self._joined(answer, before.tail(OVERLAP_BARS), until=question.asked_from, without=others)
+        overlapped = await self.shelf.stored(symbol, interval, start=question.start, until=question.end + SLACK)
+        stored = pl.concat([before, overlapped]).unique("opened_at").sort("opened_at")
+        cleaned = clean(answer, question.sessions, question.known(stored, peers))
+        taken = await self.shelf.take(cleaned)
+        found.add(answer, cleaned, new=taken.new, changed=taken.changed)
+
+    async def _fill(
+        self, question: _Question, answer: Fetched, others: tuple[Fetched, ...], found: Found,
+        lacking: frozenset[datetime],
+    ) -> None:  # fmt: skip
+        """Keep what is believed of a further answer: all of it where nothing was before, else what is lacking."""
+        voices = (*others, *found.voices(answer))
+        if not found.believed:
+            with suppress(AskedTooOften):  # then it can't be joined to what is stored, and is asked for again
+                await self._take(question, answer, voices, found)
+            return
+        before, symbol, interval = question.before, question.instrument.symbol, question.interval
+        since = before["opened_at"][0] if before.height else question.start
+        stored = await self.shelf.stored(symbol, interval, start=since, until=question.end + SLACK)
+        cleaned = filling(clean(answer, question.sessions, question.known(stored, voices)), stored, lacking)
+        if cleaned.good.height or cleaned.quarantined.height or cleaned.issues:
+            taken = await self.shelf.take(cleaned)
+            found.add(answer, cleaned, new=taken.new, changed=taken.changed)
+
+    async def _lacking(self, question: _Question, found: Found) -> frozenset[datetime]:
+        """Return the openings of bars that the calendar has and nobody told, now or before."""
+        expected = set(question.expected(max(found.fetched_at, question.end))) - set(found.believed)
+        if not expected:
+            return frozenset()
+        symbol, interval = question.instrument.symbol, question.interval
+        stored = await self.shelf.stored(symbol, interval, start=min(expected), until=question.end)
+        return frozenset(expected - set(stored["opened_at"].to_list()))
+
+    async def _joined(
+        self, answer: Fetched, older: pl.DataFrame, *, until: datetime, without: frozenset[str]
+    ) -> Fetched:
+        """Return the answer with what its source tells today of stored bars long before it; as it is without that."""
+        symbol, interval, start, end = answer.symbol, answer.interval, older["opened_at"][0], older["closed_at"][-1]
+        try:
+            again = (await self._teller.heard(symbol, interval, start=start, end=end, without=without)).answer
         except AskedTooOften:
             raise
         except BarsUnavailable as problem:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
@@ -266,9 +267,10 @@ class Engine:
         """Bring bars, one group after another: the next when all that came of the last one is settled."""
         await self._agreed.wait()
         after = self._performer.state.carry.closed_at or self._opening.at
-        async for group in self._ports.feed.groups(after):
-            await self._put(BARS, group)
-            await self._settled.wait()
+        async with aclosing(self._ports.feed.groups(after)) as groups:  # type: ignore[type-var] # a generator
+            async for group in groups:
+                await self._put(BARS, group)
+                await self._settled.wait()
         self.finished = True
         log.info("feed.finished", shown=self.shown)
 

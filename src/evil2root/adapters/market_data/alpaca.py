@@ -26,7 +26,7 @@ from evil2root.adapters.market_data.wire import Bounds, Reply, Wire
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.instrument import AssetClass, Instrument, instrument_for
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.market.bars import BarsUnavailable, NotCovered
+from evil2root.domain.market.bars import BarsUnavailable, NotCovered, Unreadable
 from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.sources import RAW_SCHEMA, Fetched
 
@@ -165,14 +165,14 @@ class AlpacaSource:
         bars = {} if bars is None and isinstance(document, dict) and "bars" in document else bars
         if not isinstance(bars, dict) or not isinstance(token, str | None):
             msg = f"Alpaca's answer is not built as its bars are: {reply.words}"
-            raise BarsUnavailable(msg)
+            raise Unreadable(msg)
         if set(bars) - {symbol}:
             msg = f"Alpaca was asked for {symbol} and told of {', '.join(sorted(bars))[:60]}"
-            raise BarsUnavailable(msg)
+            raise Unreadable(msg)
         page = bars.get(symbol) or []
         if not isinstance(page, list):
             msg = f"Alpaca's bars of {symbol} are no list: {reply.words}"
-            raise BarsUnavailable(msg)
+            raise Unreadable(msg)
         return page, token or ""
 
     async def _splits_of(self, name: str, start: datetime) -> Splits:
@@ -207,7 +207,7 @@ def _splits(document: object, name: str) -> Splits:
     actions = document.get("corporate_actions") if isinstance(document, dict) else None
     if not isinstance(actions, dict):
         msg = "Alpaca's answer is not built as its corporate actions are"
-        raise BarsUnavailable(msg)
+        raise Unreadable(msg)
     found = []
     for kind in ("forward_splits", "reverse_splits"):
         for action in actions.get(kind) or ():

@@ -22,7 +22,7 @@ from evil2root.adapters.market_data.wire import Bounds, Reply, Wire
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.instrument import AssetClass, Instrument, instrument_for
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered
+from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered, Unreadable
 from evil2root.domain.market.sessions import EPOCH
 from evil2root.domain.market.sources import RAW_SCHEMA, Fetched
 
@@ -91,7 +91,7 @@ class CcxtSource:
                 rows = await self._told(market, interval, start, min(end, asked_at), now=asked_at)
             except UNREADABLE as problem:
                 msg = f"{self.name} answered what ccxt can't read: {type(problem).__name__}: {self._wire.words(str(problem))}"
-                raise BarsUnavailable(msg) from problem
+                raise Unreadable(msg) from problem
             rows = asked_before(
                 within(rows, start, end, now=asked_at), asked_at=asked_at, answered_at=self._clock.now()
             )
@@ -162,10 +162,10 @@ class CcxtSource:
             raise AskedTooOften(msg) from problem
         except errors.BaseError as problem:
             msg = f"{self.name}: {type(problem).__name__}: {self._wire.words(str(problem))}"
-            raise BarsUnavailable(msg) from problem
+            raise (Unreadable if isinstance(problem, errors.BadResponse) else BarsUnavailable)(msg) from problem
         if not isinstance(answer, list):
             msg = f"{self.name} answered with no list: {self._wire.words(repr(answer)[:200])}"
-            raise BarsUnavailable(msg)
+            raise Unreadable(msg)
         return answer
 
     async def _send(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> object:
@@ -187,7 +187,7 @@ class CcxtSource:
         """Take the place of ccxt's own reading of a page, which one bad row spoils, and which sorts and drops."""
         if not isinstance(told, list):
             msg = f"{self.name} answered with no list of bars: {self._wire.words(repr(told)[:200])}"
-            raise BarsUnavailable(msg)
+            raise Unreadable(msg)
         rows: list[list[Any]] = []
         for one in told:
             try:

@@ -11,7 +11,7 @@ from evil2root.adapters.market_data.files import read_table
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.instrument import SYMBOL, instrument_for
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.market.bars import BarsUnavailable, NotCovered
+from evil2root.domain.market.bars import BarsUnavailable, NotCovered, Unreadable
 from evil2root.domain.market.importing import FILE_NAME, BadTable
 from evil2root.domain.market.leniently import raw_rows
 from evil2root.domain.market.sources import Fetched
@@ -71,7 +71,7 @@ class FolderSource:
             msg = f"{path.name} can't be read ({problem.strerror})."
             raise BarsUnavailable(msg) from problem
         except BadTable as problem:
-            raise BarsUnavailable(str(problem)) from problem
+            raise Unreadable(str(problem)) from problem
         while len(self._kept) >= FILES_KEPT:
             del self._kept[next(iter(self._kept))]
         self._kept[path] = known

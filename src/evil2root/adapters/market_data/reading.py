@@ -1,7 +1,7 @@
 """From a provider's records to raw rows: strict about every value, and losing none of them.
 
 What can't be read becomes null, which cleaning quarantines with its reason. A record that is no record at all becomes a
-row without a time. Only an answer as a whole that is something else is refused (`BarsUnavailable`).
+row without a time. Only an answer as a whole that is something else is refused (`Unreadable`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import polars as pl
 
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.market.bars import BarsUnavailable
+from evil2root.domain.market.bars import Unreadable
 from evil2root.domain.market.sources import RAW_SCHEMA
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
@@ -87,12 +87,12 @@ class Enough:
         self._tokens: set[str] = set()
 
     def page(self, rows: int, *, token: str = "") -> None:
-        """Count a page. Raises `BarsUnavailable` when there were too many, or the next one was told already."""
+        """Count a page. Raises `Unreadable` when there were too many, or the next one was told already."""
         self._pages += 1
         self._rows_left -= rows
         if self._rows_left < 0 or self._pages > PAGES_MAX or (token and token in self._tokens):
             msg = f"{self._who}'s answer has no end: {self._pages} pages, more rows than the time asked for can hold"
-            raise BarsUnavailable(msg)
+            raise Unreadable(msg)
         self._tokens.add(token)
 
 

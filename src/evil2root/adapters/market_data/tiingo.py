@@ -33,7 +33,7 @@ from evil2root.adapters.market_data.wire import Bounds, Reply, Wire
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.instrument import AssetClass, Instrument, instrument_for
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.market.bars import BarsUnavailable, NotCovered
+from evil2root.domain.market.bars import NotCovered, Unreadable
 from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.sources import RAW_SCHEMA, Fetched
 
@@ -155,7 +155,7 @@ class TiingoSource:
         document = self._wire.good(reply)
         if not isinstance(document, list):
             msg = f"Tiingo's answer is no list of bars: {reply.words}"
-            raise BarsUnavailable(msg)
+            raise Unreadable(msg)
         Enough("Tiingo", interval, start=start - timedelta(days=1), end=end + timedelta(days=1)).page(len(document))
         return document
 

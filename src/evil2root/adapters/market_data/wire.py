@@ -5,7 +5,7 @@ import json
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 
@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from evil2root.adapters.bodies import ENCODING, BadBody, body_of
 from evil2root.domain.core.clock import Clock
-from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable
+from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, Unreadable
 
 WORDS_MAX = 200
 """Characters of an answer that are repeated to a person."""
@@ -86,7 +86,10 @@ class Wire:
     async def ask(
         self, url: str, params: Mapping[str, str] | None = None, *, headers: Mapping[str, str] | None = None
     ) -> Reply:
-        """Ask once. Raises `AskedTooOften` when the provider says so, `BarsUnavailable` when no answer came."""
+        """Ask once. Raises `AskedTooOften` when the provider says so, `BarsUnavailable` when no answer came.
+
+        A provider that says it is away and for how long (503 with Retry-After) wants to be left alone, too.
+        """
         try:
             async with (
                 asyncio.timeout(self.bounds.total_s),
@@ -96,14 +99,19 @@ class Wire:
         except TimeoutError as late:
             msg = f"{self.who} gave no whole answer within {self.bounds.total_s:g} s"
             raise BarsUnavailable(msg) from late
-        except (BadBody, httpx.HTTPError, httpx.InvalidURL) as problem:
+        except BadBody as problem:
+            msg = f"{self.who}'s answer can't be read: {self.words(str(problem))}"
+            raise Unreadable(msg) from problem
+        except (httpx.HTTPError, httpx.InvalidURL) as problem:
             msg = f"{self.who} gave no answer: {type(problem).__name__}: {self.words(str(problem))}"
             raise BarsUnavailable(msg) from problem
         text, document, is_json = await self._read(body)
         reply = Reply(status=response.status_code, document=document, is_json=is_json, text=text,
                       words=self.words(text), headers=dict(response.headers))  # fmt: skip
-        if response.status_code in (httpx.codes.TOO_MANY_REQUESTS, TEAPOT):
-            raise AskedTooOften(str(self.refused(reply)), retry_after_s=self._retry_after(reply.headers))
+        wait_s = retry_after(reply.headers, now=self._clock.now())
+        is_away = response.status_code == httpx.codes.SERVICE_UNAVAILABLE and wait_s is not None
+        if is_away or response.status_code in (httpx.codes.TOO_MANY_REQUESTS, TEAPOT):
+            raise AskedTooOften(str(self.refused(reply)), retry_after_s=wait_s)
         return reply
 
     async def document(self, url: str, params: Mapping[str, str] | None = None) -> object:
@@ -111,12 +119,12 @@ class Wire:
         return self.good(await self.ask(url, params))
 
     def good(self, reply: Reply) -> object:
-        """Return the JSON of a good answer. Raises `BarsUnavailable` for a bad one."""
+        """Return the JSON of a good answer. Raises `Unreadable` for one that is none, `BarsUnavailable` for an error."""
         if reply.status != httpx.codes.OK:
             raise self.refused(reply)
         if not reply.is_json:
             msg = f"{self.who} answered what is no JSON: {reply.words or 'nothing'}"
-            raise BarsUnavailable(msg)
+            raise Unreadable(msg)
         return reply.document
 
     def refused(self, reply: Reply) -> BarsUnavailable:
@@ -140,21 +148,26 @@ class Wire:
             return await asyncio.to_thread(_parsed, body)
         return _parsed(body)
 
-    def _retry_after(self, headers: Mapping[str, str]) -> float | None:
-        """Read `Retry-After` in both its forms, else `X-RateLimit-Reset`, a moment in Unix seconds."""
-        now = self._clock.now()
-        said = headers.get("retry-after", "").strip()
-        if said:
-            if (seconds := _small(said)) is not None:
-                return seconds
-            try:
-                until = parsedate_to_datetime(said)
-            except ValueError:
-                return None
-            until = until if until.tzinfo else until.replace(tzinfo=UTC)
-            return max((until - now).total_seconds(), 0.0)
-        reset = _small(headers.get("x-ratelimit-reset", ""))
-        return None if reset is None else max(reset - now.timestamp(), 0.0)
+
+def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
+    """Read `Retry-After` in both its forms, else `X-RateLimit-Reset`, a moment in Unix seconds."""
+    said = headers.get("retry-after", "").strip()
+    if said:
+        if (seconds := _small(said)) is not None:
+            return seconds
+        until = http_date(said)
+        return None if until is None else max((until - now).total_seconds(), 0.0)
+    reset = _small(headers.get("x-ratelimit-reset", ""))
+    return None if reset is None else max(reset - now.timestamp(), 0.0)
+
+
+def http_date(said: str) -> datetime | None:
+    """Read a moment as HTTP writes it; none for anything else."""
+    try:
+        found = parsedate_to_datetime(said)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 @cache

@@ -24,7 +24,7 @@ from evil2root.adapters.market_data.yahoo_wire import AT_ONCE, YahooEmpty, Yahoo
 from evil2root.domain.core.clock import Clock
 from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.market.bars import BarsUnavailable, NotCovered
+from evil2root.domain.market.bars import BarsUnavailable, NotCovered, Unreadable
 from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.history import STORED_SCHEMA
 from evil2root.domain.market.resample import resampled
@@ -134,7 +134,7 @@ class YahooBars:
             return None
         if told.symbol != symbol:
             msg = f"Yahoo was asked for {symbol} and told of {told.symbol[:24]!r}."
-            raise BarsUnavailable(msg)
+            raise Unreadable(msg)
         return told
 
 

@@ -24,7 +24,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 
-from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered
+from evil2root.adapters.market_data.wire import http_date, retry_after
+from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCovered, Unreadable
+from evil2root.domain.market.sessions import EPOCH
 
 Answer = TypeVar("Answer")
 Question = Callable[[Any, Any], Answer]
@@ -98,9 +100,12 @@ class YahooWire:
         except YFPricesMissingError as nothing:
             raise YahooEmpty(words(nothing)) from nothing
         except Exception as odd:
+            if self._door.was_cut:
+                msg = f"Yahoo gave no answer: {type(odd).__name__}: {words(odd)}"
+                raise BarsUnavailable(msg) from odd
             # An answer of a shape yfinance does not expect ends in whatever its code trips over.
             msg = f"Yahoo's answer could not be read: {type(odd).__name__}: {words(odd)}"
-            raise BarsUnavailable(msg) from odd
+            raise Unreadable(msg) from odd
         finally:
             YfData.cache_get.cache_clear()
 
@@ -152,7 +157,12 @@ class _Door:
 
     def begin(self) -> None:
         """Start a question in this thread."""
-        self._here.turned_away = False
+        self._here.turned_away = self._here.was_cut = False
+
+    @property
+    def was_cut(self) -> bool:
+        """Did the last request of this thread's question end without an answer?"""
+        return bool(self._here.was_cut)
 
     def request(self, method: str, url: str, **parts: Any) -> Any:
         """Send one request, bounded; raise for an answer that is none, so that yfinance can't take it for one."""
@@ -171,13 +181,15 @@ class _Door:
             body.extend(part)
             return len(part)
 
+        self._here.was_cut = False
         parts["timeout"] = min(parts.get("timeout") or ANSWER_S, ANSWER_S)
         try:
             response = self._send(method, self._addressed(url), content_callback=take, **parts)
         except Exception as problem:
             if too_long:
                 msg = f"Yahoo's answer is longer than {BODY_MAX} bytes; it was not read."
-                raise BarsUnavailable(msg) from problem
+                raise Unreadable(msg) from problem
+            self._here.was_cut = True
             raise
         response.content = bytes(body)
         if fetches_cookie:
@@ -197,9 +209,10 @@ class _Door:
     def _check(self, path: str, response: Any) -> None:
         status = int(response.status_code)
         said = words(response.content[:2_000].decode("utf-8", errors="replace")) or "no body"
-        if status == 429:
-            msg = f"Yahoo wants to be asked less (status 429): {said}"
-            raise AskedTooOften(msg, retry_after_s=_seconds(response.headers.get("Retry-After", "")))
+        wait_s = _retry_after(response.headers)
+        if status == 429 or (status == 503 and wait_s is not None):
+            msg = f"Yahoo wants to be asked less (status {status}): {said}"
+            raise AskedTooOften(msg, retry_after_s=wait_s)
         if status in (401, 403) and not getattr(self._here, "turned_away", False):
             self._here.turned_away, self._cookie_told = True, None
             return  # yfinance fetches another cookie and asks once more
@@ -224,7 +237,7 @@ def _check_chart(status: int, response: Any, said: str) -> None:
         raise NotCovered(msg)
     if status != 200 or told or chart is None or not _tells(chart):
         msg = f"Yahoo answered with status {status} and no chart: {told or said}"
-        raise BarsUnavailable(msg)
+        raise (Unreadable if status == 200 else BarsUnavailable)(msg)
 
 
 def _chart(response: Any) -> dict[str, Any] | None:
@@ -253,5 +266,9 @@ def _tells(chart: dict[str, Any]) -> bool:
             return False
 
 
-def _seconds(value: str) -> float | None:
-    return float(value) if value.isdecimal() and value.isascii() and len(value) < 9 else None
+def _retry_after(headers: Any) -> float | None:
+    """Read how long to wait; a moment in place of seconds counts from the one the answer itself is dated."""
+    said, dated = headers.get("Retry-After", ""), http_date(headers.get("Date", ""))
+    if dated is None and not said.isdecimal():
+        return None
+    return retry_after({"retry-after": said}, now=dated or EPOCH)

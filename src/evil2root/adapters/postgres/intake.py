@@ -17,6 +17,7 @@ from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import BarsUnavailable
 from evil2root.domain.market.cleaning import Cleaned
 from evil2root.domain.market.history import History
+from evil2root.domain.market.quality import Issue
 from evil2root.engine.gathering import Taken
 
 log = structlog.get_logger()
@@ -58,6 +59,14 @@ class PostgresShelf:
             msg = f"What {cleaned.source} told of {cleaned.symbol} can't be stored: {first_line(error)}"
             raise BarsUnavailable(msg) from error
         return Taken(new=loaded.new, changed=loaded.different + rescaled)
+
+    async def note(self, issue: Issue, *, symbol: str, interval: Interval, source: str, at: datetime) -> None:
+        """Keep an oddity of an answer that brought no rows."""
+        try:
+            await self._quality.note(issue, symbol=symbol, interval=interval, source=source, at=at)
+        except AWAY as error:
+            msg = f"What {source} did not tell of {symbol} can't be noted: {first_line(error)}"
+            raise BarsUnavailable(msg) from error
 
     async def _rescaled(self, cleaned: Cleaned, connection: AsyncConnection) -> int:
         """Multiply the factors of all bars before the answer; how many there are. Cost: one row each."""

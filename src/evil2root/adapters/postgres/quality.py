@@ -45,7 +45,7 @@ class PostgresQuality:
             await self._keep(connection, cleaned)
 
     async def note(self, issue: Issue, *, symbol: str, interval: Interval, source: str, at: datetime) -> None:
-        """Keep an oddity of an answer that had no rows at all: one that could not be read."""
+        """Keep an oddity of an answer that had no rows at all: none came, or it could not be read."""
         async with self._engine.begin() as connection:
             await self._note(connection, [issue], symbol=symbol, interval=interval, source=source, at=at)
 

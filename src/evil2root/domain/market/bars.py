@@ -1,7 +1,9 @@
 """A bar: what one instrument did between two moments."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from math import isfinite
 
 from evil2root.domain.core.timeframe import Interval
@@ -40,22 +42,51 @@ class Bar:
             raise ValueError(msg)
 
 
+class Why(StrEnum):
+    """Why a source told nothing."""
+
+    AWAY = "silent"
+    UNREADABLE = "unreadable"
+    NOT_COVERED = "not_covered"
+    LEFT_ALONE = "left_alone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A source that told nothing."""
+
+    source: str
+    why: Why
+    says: str
+    at: datetime
+
+
 class BarsUnavailable(Exception):  # noqa: N818 - named for what is wrong, as the trade says it
     """No bars can be had: the source is away, or knows nothing of the symbol or interval.
 
     BarsUnavailable
     ├── AskedTooOften   leave it alone for a while
-    └── NotCovered      ask another source
+    ├── NotCovered      ask another source
+    └── Unreadable      it answered, with what is no answer
     """
+
+    def __init__(self, words: str, *, silent: Sequence[Silence] = ()) -> None:
+        super().__init__(words)
+        self.silent = tuple(silent)
+        """Who was asked, where several were."""
 
 
 class AskedTooOften(BarsUnavailable):
     """The source wants to be left alone; `retry_after_s` says for how long, or none when it does not say."""
 
-    def __init__(self, words: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(words)
+    def __init__(self, words: str, *, retry_after_s: float | None = None, silent: Sequence[Silence] = ()) -> None:
+        super().__init__(words, silent=silent)
         self.retry_after_s = retry_after_s
 
 
 class NotCovered(BarsUnavailable):
     """The source works, but has no such symbol or interval: no sign of an outage, and not worth asking again."""
+
+
+class Unreadable(BarsUnavailable):
+    """The source answered, and what it said can't be read: its fault with this symbol, no sign that it is away."""

@@ -34,14 +34,18 @@ class Issue:
     """One oddity."""
 
     kind: str
-    """`gap`, `duplicate`, `out_of_order`, `split`, `spike`, `stale`, `unit`, `bad_value` or `outside_session`."""
+    """`gap`, `duplicate`, `out_of_order`, `split`, `spike`, `stale`, `unit`, `bad_value` or `outside_session`.
+
+    Of answers without bars: `silent` (no answer), `unreadable` and `empty`, though the calendar has bars.
+    """
     start: datetime
     """Opening of the first bar it concerns."""
     end: datetime
     """Opening of the last."""
     rows: int
     action: str
-    """`none`: served as it is. `adjusted`: served times the factor. What cleaning did is said in `Cleaned.issues`."""
+    """`none`: served as it is. `adjusted`: served times the factor. `passed_over`: nothing was there to be kept. What
+    cleaning did is said in `Cleaned.issues`."""
     detail: str
 
 

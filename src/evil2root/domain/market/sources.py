@@ -8,7 +8,7 @@ from typing import Protocol
 import polars as pl
 
 from evil2root.domain.core.timeframe import Interval
-from evil2root.domain.market.bars import Bar
+from evil2root.domain.market.bars import Bar, Silence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +83,10 @@ class Heard:
     """Of the first source in the symbol's order that answered."""
     peers: tuple[Fetched, ...] = ()
     """Of those asked only to confirm it; empty when none did."""
-    silent: tuple[tuple[str, str], ...] = ()
-    """Names of sources that gave no answer, and why."""
+    silent: tuple[Silence, ...] = ()
+    """Sources that were asked and gave no answer."""
+    left: tuple[str, ...] = ()
+    """Sources that were not asked, in the order in which they would be."""
 
 
 class BarFeed(Protocol):

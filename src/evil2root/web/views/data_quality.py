@@ -14,8 +14,10 @@ ISSUES_SHOWN = 5
 WORDS = {
     "gap": "Gap", "duplicate": "Told twice", "out_of_order": "Out of order", "split": "Split", "spike": "Spike",
     "stale": "Stale", "unit": "Unit", "bad_value": "Bad value", "outside_session": "Outside session",
+    "silent": "No answer", "unreadable": "Unreadable", "empty": "Empty answer",
 }  # fmt: skip
-DONE = {"none": "kept as told", "quarantined": "set aside", "dropped": "one kept", "sorted": "put in order"}
+DONE = {"none": "kept as told", "quarantined": "set aside", "dropped": "one kept", "sorted": "put in order",
+        "passed_over": "nothing to keep"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
