@@ -10,17 +10,23 @@ const probe = document.createElement("i");
 probe.hidden = true;
 document.body.append(probe);
 
+const asked = new Map(); // a chart asks for the colour of each bar, and each answer costs the browser a layout
+
 /** A token as [r, g, b]; light-dark() is resolved by the browser. */
 function rgb(token) {
-  probe.className = "";
-  probe.style.setProperty("color", `var(--${token})`);
-  return getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
+  if (!asked.has(token)) {
+    probe.style.setProperty("color", `var(--${token})`);
+    asked.set(token, getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number));
+  }
+  return asked.get(token);
 }
 export const color = (token, alpha = 1) => `rgba(${rgb(token).join(",")},${alpha})`;
 
 export const quiet = { priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false };
 
+/** A new chart's options; the theme may be another than that of the last one. */
 export function base(extra = {}) {
+  asked.clear();
   return {
     autoSize: true,
     layout: {
@@ -51,6 +57,16 @@ export const said = (time) => (typeof time === "number" ? new Date(time * 1000).
 
 /** RFC 3339 as the library wants it: a date for daily bars, seconds for shorter ones. */
 export const at = (iso, daily) => (daily ? iso.slice(0, 10) : Math.floor(Date.parse(iso) / 1000));
+
+/** The last of some rows in order whose `key` is not beyond `value`: halving, as charts of 5,000 bars ask it with every frame. */
+export function lastUpTo(rows, key, value) {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rows[middle][key] <= value) low = middle + 1; else high = middle;
+  }
+  return low - 1;
+}
 
 export const minus = (text) => text.replace("-", "−");
 

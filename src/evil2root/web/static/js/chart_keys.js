@@ -1,5 +1,5 @@
 // The chart by keyboard, and what a screen reader hears of it.
-import { said } from "./chart_base.js";
+import { lastUpTo, said } from "./chart_base.js";
 import { candlesticksAt } from "./chart_shapes.js";
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -21, PageDown: 21, Home: -Infinity, End: Infinity };
@@ -28,7 +28,7 @@ export function keyboard(el, current) {
     if (step && data.bars.length) {
       event.preventDefault();
       const newest = data.bars.length - 1;
-      const stood = at === null ? newest : data.bars.findLastIndex((b) => b.time <= at);
+      const stood = at === null ? newest : lastUpTo(data.bars, "time", at);
       const place = Math.max(0, Math.min(newest, stood + step));
       const b = data.bars[place];
       at = b.time;

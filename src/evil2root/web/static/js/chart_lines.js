@@ -43,21 +43,27 @@ export async function ask(el, data, changes = {}) {
   keep(data, await more);
 }
 
-/** Adds an indicator; what is wrong with it is thrown with a `detail` for the reader. */
+const wrong = (detail) => Object.assign(new Error(detail), { detail });
+
+/** Adds an indicator and says what is odd about it; what is wrong with it is thrown with a `detail` for the reader. */
 export async function add(el, data, name) {
-  const wrong = (detail) => { throw Object.assign(new Error(detail), { detail }); };
-  if (data.added.some((one) => one.name === name)) wrong(`${name} is shown already.`);
-  if (data.added.length >= ADDED_MAX) wrong(`${ADDED_MAX} are shown already: remove one of them first.`);
+  if (data.added.some((one) => one.name === name)) throw wrong(`${name} is shown already.`);
+  if (data.added.length >= ADDED_MAX) throw wrong(`${ADDED_MAX} are shown already: remove one of them first.`);
+  const { one, says } = await look(el, data, name);
+  data.added.push(one);
+  return says;
+}
+
+async function look(el, data, name) {
   const all = await names();
-  if (!all.includes(name)) wrong(`There is no indicator ${name}; near it: ${alike(name, all).join(", ")}.`);
+  if (!all.includes(name)) throw wrong(`There is no indicator ${name}; near it: ${alike(name, all).join(", ")}.`);
   const columns = await known();
   const made = await json(asking(el.dataset.indicators, { name, limit: Math.max(1, data.bars.length) }));
-  const found = Object.keys(made.columns);
   keep(data, made);
-  data.added.push({ name, columns: found.map((column) => columns.get(column)).filter(Boolean) });
-  if (found.some((column) => made.columns[column].some((value) => value !== null))) return "";
-  const longest = Math.max(...found.map((column) => columns.get(column)?.warm_up ?? 0));
-  return `${name} has no value in these ${made.opened_at.length} bars: it needs ${longest} before its first${data.hasVolume ? "" : ", and this instrument has no volume"}.`;
+  const one = { name, columns: Object.keys(made.columns).map((column) => columns.get(column)).filter(Boolean) };
+  if (one.columns.some((column) => made.columns[column.name].some((value) => value !== null))) return { one, says: "" };
+  const longest = Math.max(...one.columns.map((column) => column.warm_up));
+  return { one, says: `${name} has no value in these ${made.opened_at.length} bars: it needs ${longest} before its first${data.hasVolume ? "" : ", and this instrument has no volume"}.` };
 }
 
 /** Indicator columns as points by name; a value that is not there yet leaves no point. */
@@ -205,9 +211,10 @@ export function chooser(el, current, redraw) {
   if (current().refused) tell(current().refused);
 }
 
-/** The indicators of the last visit; one that is no more is left out, and said. */
+/** The indicators of the last visit, asked for together; one that is no more is left out, and said. */
 export async function restore(el, data) {
-  for (const name of saved()) {
-    try { data.refused = await add(el, data, name) || data.refused; } catch (problem) { data.refused = problem.detail ?? `${name} could not be read: ${problem.message}.`; }
-  }
+  const wanted = saved();
+  const found = await Promise.allSettled(wanted.map((name) => look(el, data, name)));
+  data.added = found.filter(({ status }) => status === "fulfilled").map(({ value }) => value.one);
+  data.refused = found.map(({ value, reason }, i) => value?.says ?? reason.detail ?? `${wanted[i]} could not be read: ${reason.message}.`).filter(Boolean).join(" ");
 }

@@ -1,5 +1,5 @@
 // Chart patterns through their very points, and levels by strength, over a symbol's bars.
-import { LineStyle, asking, at, color, createSeriesMarkers, json } from "./chart_base.js";
+import { LineStyle, asking, at, color, createSeriesMarkers, json, lastUpTo } from "./chart_base.js";
 import { Labels, Path } from "./primitives.js";
 
 const PATTERNS_MAX = 6; // the newest in view: more would cover the bars
@@ -34,7 +34,7 @@ export async function refreshShapes(el, data) {
 const words = (kind) => kind.replaceAll("_", " ");
 
 /** The bar whose close confirmed a pattern. A close can be the next bar's opening, so openings don't tell. */
-const confirming = (data, pattern) => data.bars.findLast((bar) => bar.ends <= Date.parse(pattern.confirmed_at));
+const confirming = (data, pattern) => data.bars[lastUpTo(data.bars, "ends", Date.parse(pattern.confirmed_at))];
 
 /** What is worth drawing among the bars in view, by `from` and `to` as the chart counts them. */
 export function choose(data, { from, to }) {

@@ -3,8 +3,8 @@ import { Results } from "./primitives.js";
 import { added, ask, bands, brief, lines, oscillators, restore } from "./chart_lines.js";
 import { candlesticksAt, choose, drawCandlesticks, drawLevels, drawPatterns, fill, loadShapes, refreshShapes, tellShapes } from "./chart_shapes.js";
 import {
-  HistogramSeries, LineStyle, asking, at, base, candles, color, createChart, createSeriesMarkers, json, lastPrice, levelLine,
-  quiet, refill, said,
+  HistogramSeries, LineStyle, asking, at, base, candles, color, createChart, createSeriesMarkers, json, lastPrice,
+  lastUpTo, levelLine, quiet, refill, said,
 } from "./chart_base.js";
 
 export { keyboard } from "./chart_keys.js";
@@ -62,7 +62,7 @@ function volume(chart, data, parts) {
 /** The bar within which something happened: a stop is hit between an opening and a close. */
 function barAt(data, iso) {
   const when = Date.parse(iso);
-  const bar = data.bars.findLast((b) => b.starts <= when);
+  const bar = data.bars[lastUpTo(data.bars, "starts", when)];
   return bar && (bar !== data.bars.at(-1) || when <= bar.ends) ? bar : null;
 }
 
