@@ -137,7 +137,7 @@ export function drawCandlesticks(series, data, parts) {
     const made = new Map();
     for (const { direction, points } of data.shapes.candles) {
       const [time, up] = [at(points[0].time, data.daily), direction === "up"];
-      if (shown.has(time)) made.set(`${time} ${direction}`, { time, position: up ? "belowBar" : "aboveBar", shape: "circle", size: 0.6, color: color(up ? "gain" : "loss", 0.8) });
+      if (shown.has(time)) made.set(`${time} ${direction}`, { time, position: up ? "belowBar" : "aboveBar", shape: "circle", size: 0.35, color: color(up ? "gain" : "loss", 0.8) });
     }
     return [...made.values()].sort((a, b) => (a.time < b.time ? -1 : 1));
   };

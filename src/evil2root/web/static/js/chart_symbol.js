@@ -16,6 +16,7 @@ const ROOM = 22; // bars of room beside the newest one, for the names of levels
 const BARS_MAX = 5000; // the API's own limit, and what stays fluid
 const EDGE = 60; // older bars are asked for when so few are left before the left edge
 const TABLE_ROWS = 60;
+const PRICES = /^(ema|bb|macd)_?/; // the chips' own lines that are measured in prices
 
 const pressed = (key) => document.querySelector(`[data-layer="${key}"]`)?.getAttribute("aria-pressed") === "true";
 const toBar = (b, daily) => ({
@@ -194,10 +195,14 @@ export function draw(el, data) {
 
 /** Lines and trades as rows of the tables, for those who cannot see a chart. */
 function tellLines(data) {
-  const f = (v) => (v === undefined ? "" : Math.abs(v) >= 10 ** -data.precision ? v.toFixed(data.precision) : brief(v));
+  const prices = new Set(data.added.flatMap(({ columns }) => columns).filter(({ unit }) => unit === "price").map(({ name }) => name));
+  const f = (name, v) => {
+    if (v === undefined) return "";
+    return (PRICES.test(name) || prices.has(name)) && Math.abs(v) >= 10 ** -data.precision ? v.toFixed(data.precision) : brief(v);
+  };
   const head = document.querySelector('[data-heads="lines"]');
   head?.replaceChildren(...["Opened", ...data.shown].map((text, i) => Object.assign(document.createElement("th"), { scope: "col", className: i ? "num" : "", textContent: text })));
-  fill("lines", data.bars.slice(-TABLE_ROWS).reverse().map((b) => [said(b.time), ...data.shown.map((name) => f(data.lines.get(name)?.get(b.time)))]));
+  fill("lines", data.bars.slice(-TABLE_ROWS).reverse().map((b) => [said(b.time), ...data.shown.map((name) => f(name, data.lines.get(name)?.get(b.time)))]));
   const trades = [...data.trades].sort((a, b) => Date.parse(b.at) - Date.parse(a.at)).slice(0, TABLE_ROWS);
   fill("trades", trades.map((t) => [said(data.daily ? t.at.slice(0, 10) : Date.parse(t.at) / 1000), t.side, t.price.toFixed(data.precision), t.text || "entry"]));
 }
