@@ -164,7 +164,7 @@ export function draw(el, data) {
     remove() { isGone = true; chart.remove(); },
     refill(came) {
       for (const bar of data.bars) byTime.set(bar.time, bar);
-      const { from, to } = chart.timeScale().getVisibleLogicalRange();
+      const { from, to } = chart.timeScale().getVisibleLogicalRange() ?? { from: -came, to: data.bars.length - came }; // a chart without a size
       for (const { fill: put } of parts) put({ from: from + came, to: to + came });
       tellLines(data);
     },
