@@ -290,6 +290,9 @@ async def test_the_tables_tell_lines_and_trades_and_candlesticks_are_there_when_
         trades = [trade for trade in site.desk.book.run.trades if trade.symbol == "MSFT"]
         assert await page.locator('[data-rows="trades"] tr').count() == min(60, 2 * len(trades) + 1)
 
+        patterns = len(told["patterns"]["items"])  # those drawn, and the newest besides
+        assert await page.locator('[data-rows="patterns"] tr').count() == min(6, patterns) > 0
+
         before = [one for one in await marks(page) if one.kind == "arc"]
         async with page.expect_response(lambda answer: "candles=true" in answer.url) as asked:
             await page.click('[data-layer="candles"]')

@@ -19,7 +19,7 @@ export async function loadShapes(el, data, candles) {
     json(asking(el.dataset.patterns, { limit, ...(candles ? { candles: "true" } : {}) })), json(el.dataset.levels),
   ]);
   const made = { found: patterns.items.filter((p) => !CANDLESTICK.test(p.kind)), near: levels.items, asked: Date.now() };
-  return { ...made, candles: patterns.items.filter((p) => CANDLESTICK.test(p.kind)), withCandles: candles, patterns: [], levels: [] };
+  return { ...made, candles: patterns.items.filter((p) => CANDLESTICK.test(p.kind)), withCandles: candles, drawn: [], patterns: [], levels: [] };
 }
 
 /** Asks again when the last answer is old; says whether anything differs. */
@@ -41,9 +41,11 @@ export function choose(data, { from, to }) {
   const seen = data.bars.slice(Math.max(0, Math.floor(from)), Math.max(1, Math.ceil(to) + 1));
   if (!seen.length) return;
   const [first, last] = [seen[0].time, seen.at(-1).time];
-  data.shapes.patterns = data.shapes.found
-    .filter((p) => at(p.points[0].time, data.daily) <= last && (confirming(data, p)?.time ?? last) >= first)
-    .slice(0, PATTERNS_MAX);
+  const inView = data.shapes.found.filter((p) => at(p.points[0].time, data.daily) <= last && (confirming(data, p)?.time ?? last) >= first);
+  data.shapes.drawn = inView.slice(0, PATTERNS_MAX);
+  // The table tells as many wherever the reader looks: those drawn, and the newest besides.
+  const told = [...new Set([...data.shapes.drawn, ...data.shapes.found])].slice(0, PATTERNS_MAX);
+  data.shapes.patterns = data.shapes.found.filter((p) => told.includes(p));
   const [low, high] = [Math.min(...seen.map((b) => b.low)), Math.max(...seen.map((b) => b.high))];
   const height = high - low;
   const kept = [];
@@ -91,7 +93,7 @@ function strokes(data, pattern, points) {
 }
 
 export function drawPatterns(series, data, board) {
-  return data.shapes.patterns.map((pattern) => {
+  return data.shapes.drawn.map((pattern) => {
     const points = pattern.points.map((p) => [at(p.time, data.daily), p.price]);
     const token = pattern.direction === "up" ? "gain" : "loss";
     const path = new Path({

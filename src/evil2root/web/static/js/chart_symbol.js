@@ -100,8 +100,8 @@ function shapes(price, data, parts, { narrow, board }) {
   const put = (range, anew = false) => {
     if (!range) return;
     choose(data, range);
-    const { patterns, levels } = data.shapes;
-    const key = JSON.stringify([patterns.map((p) => p.id), levels.map((l) => [l.price, l.role])]);
+    const { drawn: figures, levels } = data.shapes;
+    const key = JSON.stringify([figures.map((p) => p.id), levels.map((l) => [l.price, l.role])]);
     if (key === drawn && !anew) return;
     drawn = key;
     for (const remove of gone) remove();
