@@ -106,21 +106,6 @@ async def test_a_chart_is_walked_by_keys_and_its_layers_are_remembered(browser: 
         assert wrong == []
 
 
-async def test_a_chart_draws_patterns_and_levels_and_lets_them_be(browser: Browser, site: Site) -> None:
-    async with watched(browser, site, width=1440, height=900) as (page, wrong):
-        await sign_in(page, site)
-        async with page.expect_response(lambda answer: "/patterns?" in answer.url) as told:
-            await page.goto(f"{site.base}/symbols/MSFT")
-        await ready(page)
-        assert (await (await told.value).json())["items"]
-        drawn = await page.locator(".chart").screenshot()
-        await page.click('[data-layer="patterns"]')
-        bare = await page.locator(".chart").screenshot()
-        await page.click('[data-layer="levels"]')
-        assert drawn != bare != await page.locator(".chart").screenshot()
-        assert wrong == []
-
-
 async def test_a_halt_by_keyboard_and_its_end_work_from_first_to_last(browser: Browser, own_site: Site) -> None:
     async with watched(browser, own_site, width=1440, height=900) as (page, wrong):
         await sign_in(page, own_site)

@@ -209,7 +209,7 @@ def _summary(symbol: str, interval: Interval, closes: list[float], place: Place)
         return f"{symbol}: no bars"
     return (
         f"{symbol}, bars of {interval.value}, last {place.price(symbol, closes[-1])}. "
-        "Arrow keys move bar by bar, plus and minus zoom. The table button shows the figures."
+        "Arrow keys move bar by bar, Page Up and Page Down 21 bars, Home and End to the ends, plus and minus zoom. The table button shows the figures."
     )
 
 
@@ -236,12 +236,35 @@ async def chart_marks(desk: Desk, symbol: str, *, closes: list[float]) -> dict[s
     made: list[dict[str, object]] = []
     for trade in trades.items:
         result = f.multiple(trade.r) if trade.r is not None else f.money(trade.pnl, plus=True)
-        made.append({"at": trade.entry_time.isoformat(), "side": trade.side.value, "tone": "flat", "text": ""})
-        made.append({"at": trade.exit_time.isoformat(), "side": trade.side.opposite.value, "tone": f.tone(trade.pnl),
-                     "text": result})  # fmt: skip
+        made.append(
+            {
+                "at": trade.entry_time.isoformat(),
+                "side": trade.side.value,
+                "tone": "flat",
+                "text": "",
+                "price": float(trade.entry_price),
+            }
+        )
+        made.append(
+            {
+                "at": trade.exit_time.isoformat(),
+                "side": trade.side.opposite.value,
+                "tone": f.tone(trade.pnl),
+                "text": result,
+                "price": float(trade.exit_price),
+            }
+        )
     held = desk.status().portfolio.positions.get(symbol)
     if held is not None:
-        made.append({"at": held.opened_at.isoformat(), "side": held.side.value, "tone": "flat", "text": ""})
+        made.append(
+            {
+                "at": held.opened_at.isoformat(),
+                "side": held.side.value,
+                "tone": "flat",
+                "text": "",
+                "price": float(held.average_price),
+            }
+        )
     position = None
     if held is not None:
         position = {"entry": float(held.average_price), "stop": _number(held.stop), "target": _number(held.target)}

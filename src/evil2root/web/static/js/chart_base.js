@@ -10,17 +10,23 @@ const probe = document.createElement("i");
 probe.hidden = true;
 document.body.append(probe);
 
+const asked = new Map(); // a chart asks for the colour of each bar, and each answer costs the browser a layout
+
 /** A token as [r, g, b]; light-dark() is resolved by the browser. */
 function rgb(token) {
-  probe.className = "";
-  probe.style.setProperty("color", `var(--${token})`);
-  return getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
+  if (!asked.has(token)) {
+    probe.style.setProperty("color", `var(--${token})`);
+    asked.set(token, getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number));
+  }
+  return asked.get(token);
 }
 export const color = (token, alpha = 1) => `rgba(${rgb(token).join(",")},${alpha})`;
 
 export const quiet = { priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false };
 
+/** A new chart's options; the theme may be another than that of the last one. */
 export function base(extra = {}) {
+  asked.clear();
   return {
     autoSize: true,
     layout: {
@@ -43,16 +49,43 @@ export function base(extra = {}) {
   };
 }
 
+/** How prices of an instrument are written: on its axis, and so by every line on it. */
+export const priceFormat = (precision) => ({ type: "price", precision, minMove: 10 ** -precision });
+
+/** A bar's time as the axis and the readout write it. */
+export const said = (time) => (typeof time === "number" ? new Date(time * 1000).toISOString().slice(0, 16).replace("T", " ") : time);
+
 /** RFC 3339 as the library wants it: a date for daily bars, seconds for shorter ones. */
 export const at = (iso, daily) => (daily ? iso.slice(0, 10) : Math.floor(Date.parse(iso) / 1000));
 
+/** The last of some rows in order whose `key` is not beyond `value`: halving, as charts of 5,000 bars ask it with every frame. */
+export function lastUpTo(rows, key, value) {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rows[middle][key] <= value) low = middle + 1; else high = middle;
+  }
+  return low - 1;
+}
+
 export const minus = (text) => text.replace("-", "−");
 
-/** The JSON behind an address of our own API; a failure says which one. */
+/** The JSON behind an address of our own API; a failure says which one, and carries what the API says is wrong. */
 export async function json(url) {
   const answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
-  if (!answer.ok) throw new Error(`${answer.status} from ${url}`);
-  return answer.json();
+  if (answer.ok) return answer.json();
+  const problem = await answer.json().catch(() => ({}));
+  throw Object.assign(new Error(`${answer.status} from ${url}`), { detail: problem.detail });
+}
+
+/** An address with some of its questions set anew. */
+export function asking(url, changes) {
+  const address = new URL(url, location.href);
+  for (const [name, value] of Object.entries(changes)) {
+    address.searchParams.delete(name);
+    for (const one of [value].flat()) address.searchParams.append(name, one);
+  }
+  return address.pathname + address.search;
 }
 
 export function levelLine(series, price, token, title, style = LineStyle.Dashed) {
@@ -68,12 +101,14 @@ export function candles(chart, bars, precision) {
     upColor: color("surface"), borderUpColor: color("gain"), wickUpColor: color("gain"),
     downColor: color("loss"), borderDownColor: color("loss"), wickDownColor: color("loss"),
     priceLineVisible: false, lastValueVisible: false,
-    priceFormat: { type: "price", precision, minMove: 10 ** -precision },
+    priceFormat: priceFormat(precision),
   });
-  // The library rewrites the times of what it is given.
-  series.setData(bars.map((bar) => ({ ...bar })));
+  refill(series, bars);
   return series;
 }
+
+/** The library rewrites the times of what it is given, so it gets copies. */
+export const refill = (series, bars) => series.setData(bars.map((bar) => ({ ...bar })));
 
 export function lastPrice(series, price) {
   return series.createPriceLine({
