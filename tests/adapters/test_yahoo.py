@@ -22,6 +22,7 @@ from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable, NotCove
 from evil2root.domain.market.cleaning import clean
 from evil2root.domain.market.history import History
 from evil2root.domain.market.sources import Fetched
+from tests.fakes.sources import SteppedClock
 from tests.servers.serving import served
 from tests.servers.yahoo import FAULTS, YahooServer
 from tests.servers.yahoo_charts import Bar, Listed, refusal
@@ -33,17 +34,9 @@ DAY = timedelta(days=1)
 
 
 @dataclass
-class StoodClock:
-    at: datetime = EVENING
-
-    def now(self) -> datetime:
-        return self.at
-
-
-@dataclass
 class World:
     server: YahooServer
-    clock: StoodClock
+    clock: SteppedClock
     source: YahooBars
     folder: Path
     address: str
@@ -57,7 +50,7 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     SingletonMeta._instances.clear()  # yfinance remembers crumbs for the process
-    server, clock, folder = YahooServer(), StoodClock(), tmp_path / "data" / "yfinance"
+    server, clock, folder = YahooServer(), SteppedClock(EVENING), tmp_path / "data" / "yfinance"
     async with served(server) as address:
         wire = YahooWire(address, folder=folder)
         source = YahooBars(wire, calendars=CALENDARS, clock=clock)
@@ -101,15 +94,6 @@ class TestFailures:
 
         assert caught.value.retry_after_s == 77
 
-    @pytest.mark.parametrize(
-        ("headers", "wait_s"),
-        [({"Retry-After": "17"}, 17.0), ({}, None), ({"Retry-After": "soon", "Date": "Fri, 14 Jun 2024 21:00:00 GMT"}, None),
-         ({"Retry-After": "Fri, 14 Jun 2024 21:00:30 GMT", "Date": "Fri, 14 Jun 2024 21:00:00 GMT"}, 30.0),
-         ({"Retry-After": "Fri, 14 Jun 2024 21:00:30 GMT"}, None)],
-    )  # fmt: skip
-    def test_say_it_in_seconds_or_as_a_moment(self, headers: dict[str, str], wait_s: float | None) -> None:
-        assert yahoo_wire._retry_after(headers) == wait_s
-
     async def test_leave_nothing_behind(self, world: World) -> None:
         world.server.listed["AAPL"] = Listed(bars={"1d": steps(DAYS)})
         world.server.planned.append("consent")
@@ -135,7 +119,7 @@ class TestFailures:
         wire = YahooWire("http://127.0.0.1:9", folder=tmp_path)
 
         with pytest.raises(BarsUnavailable, match="gave no answer"):
-            await YahooBars(wire, calendars=CALENDARS, clock=StoodClock()).bars(
+            await YahooBars(wire, calendars=CALENDARS, clock=SteppedClock(EVENING)).bars(
                 "AAPL", Interval.D1, start=DAYS[0], end=EVENING
             )
 
@@ -188,7 +172,7 @@ class TestPeriods:
     async def test_older_than_yahoo_keeps_are_refused_with_its_limit(
         self, tmp_path: Path, interval: Interval, days: int
     ) -> None:
-        source = YahooBars(YahooWire("http://127.0.0.1:9", folder=tmp_path), calendars=CALENDARS, clock=StoodClock())
+        source = YahooBars(YahooWire("http://127.0.0.1:9", folder=tmp_path), calendars=CALENDARS, clock=SteppedClock(EVENING))
 
         with pytest.raises(NotCovered, match=rf"Yahoo keeps {interval} bars for {days} days .* start at 20\d\d-"):
             await source.bars("AAPL", interval, start=EVENING - timedelta(days=days), end=EVENING)
