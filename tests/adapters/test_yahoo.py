@@ -172,7 +172,9 @@ class TestPeriods:
     async def test_older_than_yahoo_keeps_are_refused_with_its_limit(
         self, tmp_path: Path, interval: Interval, days: int
     ) -> None:
-        source = YahooBars(YahooWire("http://127.0.0.1:9", folder=tmp_path), calendars=CALENDARS, clock=SteppedClock(EVENING))
+        source = YahooBars(
+            YahooWire("http://127.0.0.1:9", folder=tmp_path), calendars=CALENDARS, clock=SteppedClock(EVENING)
+        )
 
         with pytest.raises(NotCovered, match=rf"Yahoo keeps {interval} bars for {days} days .* start at 20\d\d-"):
             await source.bars("AAPL", interval, start=EVENING - timedelta(days=days), end=EVENING)
