@@ -198,6 +198,7 @@ class PolledFeed:
         for closed_at, symbols in due.items():
             for symbol in symbols:
                 wanted.setdefault(symbol, set()).add(closed_at)
+        self._ended()
         self._why = dict.fromkeys(self._asking, UNDER_WAY)
         self._turned_away, self._anybody_told = set(), False
         await self._ask(wanted, ends)
