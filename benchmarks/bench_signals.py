@@ -110,7 +110,7 @@ def main() -> None:
         f"{NEW_BAR_MS_MAX:.0f}), at most {max(after):.0f} ms where all are fitted anew"
     )
     start = time.process_time()
-    patterns(a_symbol(0), symbol="X")
+    patterns(a_symbol(0), symbol="X", interval=Interval.D1)
     print(f"chart patterns of one symbol, {BARS} bars: {time.process_time() - start:.3f} s (no source reads them)")
 
 

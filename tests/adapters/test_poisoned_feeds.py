@@ -152,14 +152,14 @@ async def test_what_a_passport_looks_back_on_is_as_much_as_all_there_is_to_say(e
     async with engine.begin() as connection:
         await connection.execute(rows.insert(), said)
 
+    every = {symbol: await quality.marks(symbol, D1) for symbol in ("IBM", "GOOG")}
+    series = {symbol: await PostgresBars(engine).series(symbol, D1) for symbol in every}
     for place in range(25, STORED.height):
         opened = STORED["opened_at"][place]
         told = await quality.newest({"IBM": opened, "GOOG": opened, "NONE": opened}, D1)
         assert set(told) == {"IBM", "GOOG"}
         for symbol, marks in told.items():
-            every, series = (
-                await quality.marks(symbol, D1),
-                (await PostgresBars(engine).series(symbol, D1)).head(place + 1),
-            )
-            assert passport_at(series, CALENDAR, D1, marks=marks) == passport_at(series, CALENDAR, D1, marks=every)
+            until = series[symbol].head(place + 1)
+            seen, all_seen = (passport_at(until, CALENDAR, D1, marks=of) for of in (marks, every[symbol]))
+            assert seen == all_seen
             assert marks["source"][-1] == "before"

@@ -18,7 +18,15 @@ from tests.web.pages import PAGES
 
 pytestmark = pytest.mark.browser
 
-SIZES = ((1440, 900), (390, 844), pytest.param(320, 700, marks=pytest.mark.long))
+LOOKS = (
+    (1440, 900, "dark"),
+    (390, 844, "light"),
+    *(
+        pytest.param(*size, theme, marks=pytest.mark.long)
+        for *size, theme in ((1440, 900, "light"), (390, 844, "dark"), (320, 700, "dark"), (320, 700, "light"))
+    ),
+)
+"""Sizes and themes; those that are only together what two others are alone are left to the long proofs."""
 VIOLATIONS = (
     """addEventListener('securitypolicyviolation', (e) => console.error('CSP', e.violatedDirective, e.blockedURI))"""
 )
@@ -57,8 +65,7 @@ def all_paths(site: Site) -> list[str]:
     return [*PAGES, *found, "/positions/MSFT/close", "/positions/MSFT/guards"]
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize(("width", "height", "theme"), LOOKS)
 async def test_every_page_runs_clean_and_never_scrolls_sideways(
     browser: Browser, site: Site, width: int, height: int, theme: str
 ) -> None:

@@ -40,7 +40,7 @@ def again(decision: Decision, rules: Policy, told: dict[str, pl.DataFrame]) -> R
 @pytest.mark.parametrize(
     ("strategy", "bars"),
     [
-        ("fusion", 660),
+        ("fusion", 480),
         ("sma_cross", 120),
         ("buy_hold", 40),
         ("metronome", 60),
