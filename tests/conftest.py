@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 HERE = Path(__file__).parent
@@ -16,6 +17,15 @@ pytest_plugins = [
 # A busy machine is no bug, so no deadline; a failure prints what reproduces it.
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
+
+# Where a program under test has not set its logs up, structlog would have rich draw tracebacks with all their values:
+# seconds each.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, structlog.dev.set_exc_info,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)  # fmt: skip
 
 LOOPBACK = ("127.", "localhost", "::1", "0.0.0.0")  # noqa: S104 - compared with, not bound to
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
