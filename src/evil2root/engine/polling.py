@@ -184,7 +184,9 @@ class PolledFeed:
         first = (cursor - EPOCH) // MICROSECOND
         end = (max(cursor, now) - EPOCH) // MICROSECOND + LOOK_AHEAD
         next_close = end
-        for sessions in {(made := self._calendars.sessions(one)).name: made for one in self._watched.values()}.values():
+        for sessions in {
+            made.name: made for one in self._watched if (made := self._sessions(one)) is not None
+        }.values():
             # Days ahead are many bars of a minute: they stay numbers.
             _, closed = sessions.grid(self._interval, start=first - 2 * DAY, end=end)
             next_close = min([next_close, *closed[closed > first][:1].tolist()])

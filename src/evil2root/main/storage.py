@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evil2root.adapters.market_data.files import read_history
 from evil2root.adapters.postgres.bars import Added, PostgresBars
@@ -16,7 +18,7 @@ from evil2root.adapters.system_clock import SystemClock
 from evil2root.domain.core.instrument import instrument_for, require_symbol
 from evil2root.domain.core.timeframe import Interval, interval
 from evil2root.domain.market.calendars import NoCalendar, sessions_or_nowhere
-from evil2root.domain.market.cleaning import Known, clean
+from evil2root.domain.market.cleaning import Cleaned, Known, clean
 from evil2root.domain.market.history import STORED_SCHEMA, History
 from evil2root.domain.market.report import SeriesQuality, series_quality
 from evil2root.domain.market.sources import RAW_SCHEMA, Fetched
@@ -71,15 +73,21 @@ async def take_in(path: Path, *, symbol: str, step: str, replace: bool, as_is: b
             text = f"{problem} --as-is stores the bars all the same."
             raise Failure(text) from problem
         cleaned = await asyncio.to_thread(clean, told, sessions, Known(has_volume=instrument.has_volume))
-        await PostgresQuality(database).keep(cleaned)
+        quality = PostgresQuality(database)
         why = tuple(f"{one.kind}: {one.detail}" for one in cleaned.issues if one.action == "quarantined")
         if not cleaned.good.height:
             text = f"None of the {history.stored.height} bars can be believed ({'; '.join(why[:SHOWN_MAX])})."
             text += " --as-is takes the file at its word."
+            await quality.keep(cleaned)
             raise Failure(text)
         kept = History(symbol=name, interval=length, stored=_as_written(cleaned.good, history), origin=history.origin)
-        added = await PostgresBars(database).add(kept, replace=replace)
+        along = partial(_kept_along, quality, cleaned)
+        added = await PostgresBars(database).add(kept, replace=replace, along=along)
         return TakenIn(added=added, set_aside=cleaned.quarantined.height, why=why)
+
+
+async def _kept_along(quality: PostgresQuality, cleaned: Cleaned, connection: AsyncConnection) -> None:
+    await quality.keep(cleaned, on=connection)
 
 
 def _as_written(good: pl.DataFrame, history: History) -> pl.DataFrame:

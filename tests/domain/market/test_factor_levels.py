@@ -210,3 +210,18 @@ def test_a_few_bars_are_held_against_those_beside_them() -> None:
     assert cleaned(few, BARS.head(295)).good.height == 5
     assert refused(cleaned(factors(few, 0.5), BARS.head(295))) == {"split"}
     assert cleaned(few.with_columns(factor=pl.lit(None, dtype=pl.Float64)), BARS.head(295)).good.height == 5
+
+
+@pytest.mark.parametrize("late", ["theirs", "theirs and raw for ever", "ours"])
+def test_a_split_that_one_of_two_sources_tells_a_day_later_is_no_crash_and_no_contradiction(late: str) -> None:
+    when = BARS["opened_at"][298]
+    raw, splits = halved(BARS, when), ((when, 2.0),)
+    adjusted = factors(raw, 0.5, until=298)
+    first, other = (raw, adjusted) if late == "ours" else (adjusted, raw)
+    told = answer(first.tail(12), splits=() if late == "ours" else splits)
+    peer = answer(other.tail(12), splits=() if late == "theirs and raw for ever" else splits, source="other")
+
+    made = clean(told, NEW_YORK, Known(stored=BARS.head(298), peers=(peer,)))
+
+    assert made.good["factor"].to_list() == [0.5] * 10 + [1.0] * 2
+    assert made.rescale == 0.5

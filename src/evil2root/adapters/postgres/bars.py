@@ -5,7 +5,7 @@ They come and go in PostgreSQL's binary COPY format, which numpy packs and parse
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -52,6 +52,9 @@ PLAIN = re.compile(r"[A-Za-z0-9.=^_/-]{1,64}")
 SAME = " AND ".join(f"b.{name} = s.{name}" for name in COLUMNS[1:])
 
 
+Along = Callable[[AsyncConnection], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
     """What became of bars that were to be stored."""
@@ -71,7 +74,9 @@ class PostgresBars:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def add(self, history: History, *, source: str | None = None, replace: bool = False) -> Added:
+    async def add(
+        self, history: History, *, source: str | None = None, replace: bool = False, along: Along | None = None
+    ) -> Added:
         """Store a history in one transaction. Doing it again changes nothing.
 
         Parameters
@@ -80,9 +85,14 @@ class PostgresBars:
             Where the bars come from, the history's own `origin` when not given.
         replace
             Let the new values win where a stored bar has others.
+        along
+            What else is written in the transaction, behind the bars.
         """
         given = (history.symbol, history.interval.value)
         if await self._has(history):
+            if along is not None:
+                async with self._engine.begin() as connection:
+                    await along(connection)
             return Added(new=0, same=history.stored.height, different=0, first_different=None)
         async with self._engine.begin() as connection:
             await connection.exec_driver_sql("SELECT 1")  # SQLAlchemy begins with its own first statement
@@ -106,6 +116,8 @@ class PostgresBars:
             )
             if history.stored.height > known["same" if replace else "known"]:
                 await changed(raw, [given])
+            if along is not None:
+                await along(connection)
         return Added(
             new=history.stored.height - known["known"],
             same=known["same"],

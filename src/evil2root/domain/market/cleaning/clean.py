@@ -1,6 +1,7 @@
 """The rules in their order: single rows, their places, the whole answer, the course of prices."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,9 @@ from evil2root.domain.market.sources import Fetched
 
 SPLIT_EXPLAINED = 0.5
 """Share of a confirmed split's log ratio that a factor must show for the source to have adjusted for it."""
+
+SAME_SPLIT = timedelta(days=3)
+"""Sources name a split by midnights or openings, here or there: two so near are one."""
 
 RESCALE_LEAST = 1e-4
 """Smallest change of a factor that is taken for a split or dividend: sources round adjusted prices."""
@@ -35,6 +39,7 @@ def clean(fetched: Fetched, sessions: Sessions, known: Known | None = None) -> C
         Stored bars around the answer and what other sources told; without it only the answer itself speaks.
     """
     known = known or Known()
+    fetched = replace(fetched, splits=_splits(fetched, known.peers))
     table = Table(fetched)
     peers.currency(table, fetched, known)
     cells.times(table, sessions)
@@ -45,7 +50,7 @@ def clean(fetched: Fetched, sessions: Sessions, known: Known | None = None) -> C
     incomplete = _incomplete(table, fetched, known)
     peers.stored(table, fetched, known)
     known = replace(known, peers=_on_grid(known.peers, sessions))
-    peers.quorum(table, known)
+    peers.quorum(table, fetched, known)
     rescale = levels.levels(table, fetched, known)
     until = int(table.at[-1]) if len(table) else 0
     wicks.wicks(table, known)
@@ -69,6 +74,15 @@ def clean(fetched: Fetched, sessions: Sessions, known: Known | None = None) -> C
         agreed=frozenset(moment(at) for at in table.agreed & set(table.at.tolist())),
         rescale=_rescale(good, known, beside=rescale),
     )
+
+
+def _splits(fetched: Fetched, peers: tuple[Fetched, ...]) -> tuple[tuple[datetime, float], ...]:
+    """Splits the source confirms, and those only others have heard of yet: believed where the price shows them."""
+    splits = list(fetched.splits)
+    for when, ratio in (split for peer in peers for split in peer.splits):
+        if not any(abs(when - other) <= SAME_SPLIT for other, _ in splits):
+            splits.append((when, ratio))
+    return tuple(splits)
 
 
 def _on_grid(told: tuple[Fetched, ...], sessions: Sessions) -> tuple[Fetched, ...]:

@@ -39,12 +39,12 @@ def levels(table: Table, fetched: Fetched, known: Known) -> float:
     if _drifts(factor):
         _all_aside(table, "bad_value", "an adjusting factor that changes with every bar")
         return 1.0
-    events = _events(table, rows, fetched)
+    events = events_of(table, rows, fetched)
     at, stored = known.stored["opened_at"].to_physical().to_numpy(), np.log(known.stored["factor"].to_numpy())
     _, mine, theirs = np.intersect1d(table.at[rows], at, assume_unique=True, return_indices=True)
     if len(mine):
         shift = factor[mine] - stored[theirs]
-        explained = _explained(shift, table.at[rows[mine]], events, _allowed(fetched, known))
+        explained = explained_by(shift, table.at[rows[mine]], events, _allowed(fetched, known))
         covers = bool(at[0] >= table.at[0]) and _reaches_now(int(table.at[-1]), fetched)
         renewed = covers and _is_one(table, rows, events)
         _again(table, rows[mine], shift, explained, renewed=renewed)
@@ -61,7 +61,7 @@ def newest(table: Table, fetched: Fetched, *, until: int) -> None:
     rows = np.flatnonzero(np.isfinite(table.values["factor"]))
     if not len(rows) or not _reaches_now(until, fetched):
         return
-    when, size = _events(table, rows, fetched)
+    when, size = events_of(table, rows, fetched)
     if not _is_one(table, rows, (when[when > until], size[when > until])):
         factor = float(table.values["factor"][rows[-1]])
         kind = "unit" if named_ratio(log(factor))[0] == "unit" else "split"
@@ -96,7 +96,7 @@ def _beside(table: Table, rows: Places, fetched: Fetched, known: Known, events: 
         if abs(move + shift) < abs(shift) / 2:
             continue  # a split between the two, which price and factor show alike
         since = np.array([min(int(table.at[row]), int(at[beside]))])
-        if not _explained(np.array([shift]), since, events, allowed)[0]:
+        if not explained_by(np.array([shift]), since, events, allowed)[0]:
             kind, says = _named(shift)
             _all_aside(table, kind, f"adjusting factors are {says} of the nearest stored, and no split says so")
             return 1.0
@@ -112,16 +112,13 @@ def _drifts(factor: Floats) -> bool:
     return bool(max((steps > DRIFT_LEAST).mean(), (steps < -DRIFT_LEAST).mean()) >= DRIFT_FRAC)
 
 
-def _events(table: Table, rows: Places, fetched: Fetched) -> Events:
+def events_of(table: Table, rows: Places, fetched: Fetched) -> Events:
     """Moments, oldest first, and log ratios of splits: confirmed ones, and those that price and factor show alike.
 
     A company that is spun off is a split to some sources, which tell nobody of it.
     """
-    told = [
-        ((when - EPOCH) // MICROSECOND, log(ratio))
-        for when, ratio in fetched.splits
-        if np.isfinite(ratio) and ratio > 0
-    ]
+    when, size = told_splits(fetched)
+    told = list(zip(when.tolist(), size.tolist(), strict=True))
     at = table.at[rows]
     steps, moves = (np.diff(np.log(table.values[name][rows])) for name in ("factor", "close"))
     for row in np.flatnonzero((np.abs(steps) > DIVIDENDS) & (np.abs(moves + steps) < np.abs(steps) / 2)).tolist():
@@ -131,7 +128,14 @@ def _events(table: Table, rows: Places, fetched: Fetched) -> Events:
     return np.array([when for when, _ in told], np.int64), np.array([size for _, size in told], np.float64)
 
 
-def _explained(shift: Floats, since: Micros, events: Events, allowed: float) -> Flags:
+def told_splits(fetched: Fetched) -> Events:
+    """Moments, oldest first, and log ratios of the splits a source confirms."""
+    good = sorted((when, ratio) for when, ratio in fetched.splits if np.isfinite(ratio) and ratio > 0)
+    moments = [(when - EPOCH) // MICROSECOND for when, _ in good]
+    return np.array(moments, np.int64), np.log(np.array([ratio for _, ratio in good], np.float64))
+
+
+def explained_by(shift: Floats, since: Micros, events: Events, allowed: float | Floats) -> Flags:
     """Do dividends, or the newest one or more of the splits after these moments, make these shifts of factors?"""
     found = np.abs(shift) <= allowed
     together = 0.0
@@ -148,7 +152,7 @@ def _reaches_now(newest_at: int, fetched: Fetched) -> bool:
 def _is_one(table: Table, rows: Places, events: Events) -> bool:
     """Is the newest factor about 1, but for splits since?"""
     last = rows[-1:]
-    return bool(_explained(np.log(table.values["factor"][last]), table.at[last], events, DIVIDENDS)[0])
+    return bool(explained_by(np.log(table.values["factor"][last]), table.at[last], events, DIVIDENDS)[0])
 
 
 def _allowed(fetched: Fetched, known: Known) -> float:

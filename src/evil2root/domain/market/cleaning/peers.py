@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from evil2root.domain.market.cleaning.levels import events_of, explained_by, told_splits
 from evil2root.domain.market.cleaning.shapes import DIVIDENDS, YEAR, named_ratio
 from evil2root.domain.market.cleaning.table import Floats, Table
 from evil2root.domain.market.cleaning.values import Known
@@ -89,8 +90,14 @@ def told_beside(table: Table, peer: Fetched, name: str) -> tuple[Places, Floats]
     return mine, value[good][place][theirs]
 
 
-def quorum(table: Table, known: Known) -> None:
-    """Set aside bars whose close or factor more sources contradict than tell; mark those of which one tells the same."""
+def quorum(table: Table, fetched: Fetched, known: Known) -> None:
+    """Set aside bars whose close or factor more sources contradict than tell; mark those of which one tells the same.
+
+    Factors that lie apart by splits of which only one of the two has heard yet contradict nothing: adjusted prices come
+    a day later from some.
+    """
+    rows = np.flatnonzero(np.isfinite(table.values["factor"]))
+    ours = events_of(table, rows, fetched)
     agree, differ, otherwise = (np.zeros(len(table), np.int64) for _ in range(3))
     age = np.maximum((table.fetched_at - EPOCH) // MICROSECOND - table.at, 0)
     allowed = DIVIDENDS * (1.0 + age / YEAR)  # sources do not agree on what a company that was spun off was worth
@@ -102,7 +109,9 @@ def quorum(table: Table, known: Known) -> None:
             differ[mine] += ~near[mine]
             mine, factor = told_beside(table, peer, "factor")
             other = np.zeros(len(table), dtype=np.bool_)
-            other[mine] = np.abs(np.log(table.values["factor"][mine] / factor)) > allowed[mine]
+            apart, since = np.log(table.values["factor"][mine] / factor), table.at[mine]
+            by_ours = explained_by(apart, since, ours, allowed[mine])
+            other[mine] = ~(by_ours | explained_by(-apart, since, told_splits(peer), allowed[mine]))
             agree += near & ~other
             otherwise += near & other
     wrong = differ + otherwise > agree
