@@ -1,5 +1,6 @@
 """What was gathered is in the store whole, once, or not at all."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -14,6 +15,7 @@ from evil2root.domain.core.instrument import instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import BarsUnavailable
 from evil2root.domain.market.cleaning import Known, clean
+from evil2root.domain.market.history import History
 from evil2root.domain.market.sources import RAW_SCHEMA, Fetched, Heard
 from evil2root.engine.gathering import Gathered, Gatherer
 from tests.fakes.sources import SteppedClock
@@ -173,3 +175,23 @@ async def test_what_was_said_of_a_bar_is_forgotten_with_its_values(engine: Async
     assert await taken([100.0, 101.5, 100.2]) == [True, False, True]
     assert await taken([100.0, 101.5, 100.2], [100.0, 101.5, 105.0]) == [True] * 3  # the third was set aside: as it was
     assert await taken([100.0, 101.5, 100.3], [100.0, 101.5, 100.3]) == [True] * 3
+
+
+async def test_what_was_said_of_a_bar_is_forgotten_when_a_file_replaces_it(engine: AsyncEngine) -> None:
+    bars, quality, sessions = PostgresBars(engine), PostgresQuality(engine), ComputedCalendars().sessions(BTC)
+
+    async def take_in(closes: list[float], source: str) -> None:
+        rows = [(NOON + timedelta(hours=n), close, close, close, close, 5.0, 1.0) for n, close in enumerate(closes)]
+        frame = pl.DataFrame(rows, schema=RAW_SCHEMA, orient="row")
+        told = Fetched(symbol="BTC-USD", interval=Interval.H1, rows=frame, source=source, fetched_at=NOW)
+        cleaned = clean(told, sessions, Known(peers=(replace(told, source="b"),) if source == "a" else ()))
+        history = History(symbol="BTC-USD", interval=Interval.H1, stored=cleaned.good, origin=source)
+        await bars.add(history, replace=True, along=lambda connection: quality.keep(cleaned, on=connection))
+
+    async def agreed() -> list[bool]:
+        return (await quality.marks("BTC-USD", Interval.H1))["agreed"].to_list()
+
+    await take_in([100.0, 100.1], "a")
+    assert await agreed() == [True, True]
+    await take_in([100.0, 100.2], "file")
+    assert await agreed() == [True, False]

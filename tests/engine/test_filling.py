@@ -95,6 +95,7 @@ USELESS: dict[str, tuple[Change, range]] = {
     "empty": (lambda _: [], HOURS),
     "numbers that are none": (closes(lambda _: nan), HOURS),
     "a hundred times the prices": (closes(lambda close: 100 * close), HOURS),
+    "a hundred times the prices from an hour on": (closes(lambda close: 100 * close, range(50, 61)), range(50, 60)),
     "the newest is no number": (closes(lambda _: nan, range(59, 60)), range(59, 60)),
     "ten hours behind": (without(range(50, 61)), range(50, 60)),
     "a hole": (without(range(45, 47)), range(45, 47)),

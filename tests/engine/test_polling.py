@@ -223,7 +223,6 @@ async def test_a_symbol_whose_market_has_no_calendar_is_named_and_the_others_are
 
     groups = feed.groups(NOON - HOUR)
     first, second = await anext(groups), await anext(groups)  # the second one has to be waited for
-    await groups.aclose()
 
     assert names(first) == names(second) == ["BTC-USD"]
     assert feed.missing == {"IBM": "IBM can't be traded: it needs a calendar."}

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from evil2root.domain.market.cleaning.levels import events_of, explained_by, told_splits
 from evil2root.domain.market.cleaning.shapes import DIVIDENDS, YEAR, named_ratio
-from evil2root.domain.market.cleaning.table import Floats, Table
+from evil2root.domain.market.cleaning.table import Flags, Floats, Table
 from evil2root.domain.market.cleaning.values import Known
 from evil2root.domain.market.sessions import EPOCH, MICROSECOND, Micros
 from evil2root.domain.market.sources import Fetched
@@ -90,6 +90,19 @@ def told_beside(table: Table, peer: Fetched, name: str) -> tuple[Places, Floats]
     return mine, value[good][place][theirs]
 
 
+def _slipped(table: Table, known: Known, doubted: Flags) -> Flags:
+    """Doubted rows that lie a ratio of units off the stored bar before them: no market moves so, they are wrong by themselves.
+
+    Said apart from what sources merely contradict each other about: there each is a voice as good as the other.
+    """
+    at, close = known.stored["opened_at"].to_physical().to_numpy(), known.stored["close"].to_numpy()
+    found = np.zeros(len(table), dtype=np.bool_)
+    for row in np.flatnonzero(doubted).tolist():
+        place = int(np.searchsorted(at, table.at[row])) - 1
+        found[row] = place >= 0 and named_ratio(float(np.log(table.values["close"][row] / close[place])))[0] == "unit"
+    return found
+
+
 def quorum(table: Table, fetched: Fetched, known: Known) -> None:
     """Set aside bars whose close or factor more sources contradict than tell; mark those of which one tells the same.
 
@@ -116,9 +129,18 @@ def quorum(table: Table, fetched: Fetched, known: Known) -> None:
             otherwise += near & other
     wrong = differ + otherwise > agree
     table.agreed.update(table.at[(agree > 0) & ~wrong].tolist())
-    by_factor = (wrong & (otherwise > differ))[~(wrong & (otherwise <= differ))]
+    by_close, by_factor = wrong & (otherwise <= differ), wrong & (otherwise > differ)
+    slipped = _slipped(table, known, by_close)
     table.set_aside(
-        "spike", wrong & (otherwise <= differ), reason="quorum",
+        "unit",
+        slipped,
+        reason="unit",
+        detail="prices in another unit than those stored, which other sources contradict",
+    )
+    by_close, by_factor = by_close[~slipped], by_factor[~slipped]
+    by_factor = by_factor[~by_close]
+    table.set_aside(
+        "spike", by_close, reason="quorum",
         detail=f"closes that other sources contradict by more than {QUORUM_FRAC:.1%}",
     )  # fmt: skip
     table.set_aside(
