@@ -101,6 +101,9 @@ def test_what_a_file_tells_that_can_not_be_true_is_set_aside_with_its_reason(dat
     again = json.loads(take_in(data_dir, path, "--json", symbol="SLIPPED").out)
     (report,) = json.loads(call(data_dir, "data", "check", "SLIPPED", "--json").out)
     believed = json.loads(take_in(data_dir, path, "--json", "--as-is", symbol="SLIPPED").out)
+    split = pl.when(pl.col("row") < 1000).then(4.0).otherwise(1.0)
+    table.select("time", *(pl.col(name) * split for name in prices), "volume").write_csv(path)
+    unadjusted = take_in(data_dir, path, symbol="SPLIT")
 
     assert told.out.startswith("2103 new bars of SLIPPED 1d, 0 already there.\n45 rows were set aside")
     assert (again["new"], again["same"], again["set_aside"]) == (0, 2103, 45)
@@ -108,6 +111,10 @@ def test_what_a_file_tells_that_can_not_be_true_is_set_aside_with_its_reason(dat
     assert sum(issue["rows"] for issue in named) == 45
     assert ("unit", 5) in [(issue["kind"], issue["rows"]) for issue in named]
     assert (believed["new"], believed["same"], believed["set_aside"]) == (45, 2103, 0)
+    assert (unadjusted.code, is_one_line(unadjusted)) == (1, True)
+    assert "1000 of the 2148 bars can't be believed, so nothing was stored (" in unadjusted.err
+    assert "no split is confirmed" in unadjusted.err
+    assert "factor or adj_close column; --as-is" in unadjusted.err
 
 
 @pytest.mark.slow

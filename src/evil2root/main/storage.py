@@ -31,7 +31,12 @@ FILE = "file"
 """The source of imported bars, in the records of what was set aside."""
 
 SHOWN_MAX = 3
-"""Reasons that are named when nothing of a file is believed."""
+"""Reasons that are named when a file is not believed."""
+
+DOUBTED_MOST = 0.1
+"""Share of a file's bars that may be set aside; with more it is another series than it says."""
+
+IN_DOUBT = "Give prices before splits a factor or adj_close column; --as-is takes the file at its word."
 
 
 def _named(symbol: str, step: str) -> tuple[str, Interval]:
@@ -55,7 +60,8 @@ async def take_in(path: Path, *, symbol: str, step: str, replace: bool, as_is: b
     """Store the bars of a file: all that cleaning believes, or none if one can't be read.
 
     A file is cleaned as an answer of a source is, and what is set aside is kept with its reason; `as_is` takes it at its
-    word. Raises `Failure` when nothing of it can be believed, `BadTable` when it can't be read.
+    word. Raises `Failure` when more of it than `DOUBTED_MOST` can't be believed, as a series with holes of years or two
+    scales is none, `BadTable` when it can't be read.
     """
     name, length = _named(symbol, step)
     now = SystemClock().now()
@@ -75,10 +81,9 @@ async def take_in(path: Path, *, symbol: str, step: str, replace: bool, as_is: b
         cleaned = await asyncio.to_thread(clean, told, sessions, Known(has_volume=instrument.has_volume))
         quality = PostgresQuality(database)
         why = tuple(f"{one.kind}: {one.detail}" for one in cleaned.issues if one.action == "quarantined")
-        if not cleaned.good.height:
-            text = f"None of the {history.stored.height} bars can be believed ({'; '.join(why[:SHOWN_MAX])})."
-            text += " --as-is takes the file at its word."
-            await quality.keep(cleaned)
+        if cleaned.quarantined.height > DOUBTED_MOST * history.stored.height:
+            of = f"{cleaned.quarantined.height} of the {history.stored.height} bars can't be believed"
+            text = f"{of}, so nothing was stored ({'; '.join(why[:SHOWN_MAX])}). {IN_DOUBT}"
             raise Failure(text)
         kept = History(symbol=name, interval=length, stored=_as_written(cleaned.good, history), origin=history.origin)
         along = partial(_kept_along, quality, cleaned)
