@@ -108,6 +108,19 @@ async def test_a_symbol_nobody_has_is_reported_and_the_others_go_on() -> None:
     assert [(line["symbol"], line["why"]) for line in missing] == [("BTC-USD", "No source has BTC-USD.")]
 
 
+async def test_who_reads_that_a_bar_was_not_believed_reads_the_ways_out() -> None:
+    world = World()
+    world.market.rubbish = {NOON}
+
+    with capture_logs() as lines:
+        await world.told(1)
+
+    why = {line["why"] for line in lines if line["event"] == "feed.bar_missing"}
+    assert len(why) == 1
+    assert "a second source" in min(why)
+    assert "`evil2root data import FILE --as-is`" in min(why)
+
+
 async def test_a_bar_that_comes_within_patience_is_waited_for() -> None:
     world = World()
     world.market.holes = {("BTC-USD", NOON)}

@@ -26,7 +26,10 @@ AT_ONCE = 4
 PLACES_A_WAIT = 8
 """A question that takes longer than this part of the patience gives its place to the next, and goes on beside it."""
 
-NOT_BELIEVED = "no source told a bar that could be believed"
+NOT_BELIEVED = (
+    "no source told a bar that could be believed: name a second source, which may confirm it, or take bars you trust "
+    "from a file with `evil2root data import FILE --as-is`"
+)
 UNDER_WAY = "it is asked for, and was not answered in time"
 NOT_ASKED = "questions before its own took all the time there was"
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from evil2root.domain.market.cleaning.shapes import named_ratio
 from evil2root.domain.market.cleaning.table import Flags, Floats, Table
 from evil2root.domain.market.cleaning.values import CONTEXT_BARS, Known
-from evil2root.domain.market.cleaning.volumes import times_usual
+from evil2root.domain.market.cleaning.volumes import VOLUME_ABSURD, times_after, times_usual
 from evil2root.domain.market.sessions import EPOCH, MICROSECOND, Micros
 from evil2root.domain.market.sources import Fetched
 
@@ -29,6 +29,8 @@ VOLUME_TIMES, VOLUME_MOST = 3.0, log(4.0)
 """Volume over the median of the bars before that confirms a move of less than a quarter or four times."""
 SPLIT_VOLUME_TIMES = 5.0
 """The same where the move looks like a split, after the number of shares a split alone would have made is taken out."""
+FALL_VOLUME_TIMES = 2.5
+"""The same of a fall that stays, once volume is usual again: after a split there are more shares to trade for good."""
 
 Places = npt.NDArray[np.intp]
 
@@ -97,26 +99,26 @@ def _judge(series: _Series, starts: Places, ends: Places) -> dict[int, tuple[_Ve
     last = series.close[ends[anchor] - 1]
     for place in range(anchor + 1, len(starts)):
         start, end = int(starts[place]), int(ends[place])
-        verdict = _believed(series, float(series.close[start] - last), start, end, at=start)
+        verdict = _believed(series, float(series.close[start] - last), start, end, moved=(start, end))
         if verdict is not None:
             verdicts[place] = verdict, start
         if verdict is None or not verdict.reason:
             last = series.close[end - 1]
-    first, at = series.close[starts[anchor]], int(starts[anchor])
+    first, moved = series.close[starts[anchor]], (int(starts[anchor]), int(ends[anchor]))
     for place in range(anchor - 1, -1, -1):
         start, end = int(starts[place]), int(ends[place])
-        verdict = _believed(series, float(first - series.close[end - 1]), start, end, at=at)
+        verdict = _believed(series, float(first - series.close[end - 1]), start, end, moved=moved)
         if verdict is not None:
-            verdicts[place] = verdict, at
+            verdicts[place] = verdict, moved[0]
         if verdict is None or not verdict.reason:
-            first, at = series.close[start], start
+            first, moved = series.close[start], (start, end)
     return verdicts
 
 
-def _believed(series: _Series, move: float, start: int, end: int, *, at: int) -> _Verdict | None:
-    """Judge the stretch `[start, end)` whose level lies `move` off what is believed; the move happened in bar `at`.
+def _believed(series: _Series, move: float, start: int, end: int, *, moved: tuple[int, int]) -> _Verdict | None:
+    """Judge the stretch `[start, end)` whose level lies `move` off what is believed.
 
-    None: it is no jump from there.
+    `moved`: the stretch that begins with the bar of the move. None: it is no jump from there.
     """
     if abs(move) <= series.limit:
         return None
@@ -128,19 +130,28 @@ def _believed(series: _Series, move: float, start: int, end: int, *, at: int) ->
     kind, ratio = named_ratio(move)
     if kind == "unit":
         return _Verdict("unit", "unit", f"prices are {ratio} of the ones before: a slip of the unit")
-    times = times_usual(series.volume, at)
-    if kind == "split" and times * np.exp(min(move, 0.0)) < SPLIT_VOLUME_TIMES:
+    joined = not series.before or series.overlaps or start != series.before
+    stays = joined and end - start >= STAYS_BARS
+    after = times_after(series.volume, *moved) if stays and moved[1] - moved[0] >= STAYS_BARS else np.inf
+    times = times_usual(series.volume, moved[0], is_backed=after <= VOLUME_ABSURD)
+    if kind == "split" and not _is_no_split(move, times, after):
         return _Verdict(
             "split", "unconfirmed split", f"prices are {ratio} of the ones before, and no split is confirmed"
         )
     if abs(move) < VOLUME_MOST and times >= VOLUME_TIMES:
         return _Verdict("spike", "", f"{said} on {times:.0f} times the usual volume")
-    joined = not series.before or series.overlaps or start != series.before
-    if abs(move) < STAYS_MOST and end - start >= STAYS_BARS and joined and kind is None:
+    if abs(move) < STAYS_MOST and stays and kind is None:
         return _Verdict("spike", "", f"{said}, and stayed")
     return _Verdict(
         "spike", "unconfirmed jump", f"{said}; neither volume, nor another source, nor the bars after it confirm that"
     )
+
+
+def _is_no_split(move: float, times: float, after: float) -> bool:
+    """Does volume say so, of the bar that moved and of those `after` it, over the usual one?"""
+    shares = np.exp(min(move, 0.0))
+    is_usual_again = move < 0 and after <= np.sqrt(1 / shares)
+    return bool(times * shares >= (FALL_VOLUME_TIMES if is_usual_again else SPLIT_VOLUME_TIMES))
 
 
 def _series(table: Table, fetched: Fetched, known: Known, confirmed: Flags, *, rescale: float) -> _Series:
