@@ -12,7 +12,7 @@ from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.bars import AskedTooOften, BarsUnavailable
 from evil2root.domain.market.calendars import Calendars
 from evil2root.domain.market.sessions import DAY, EPOCH, MICROSECOND, Sessions, moment
-from evil2root.engine.gathering import Gatherer
+from evil2root.engine.gathering import Gathered, Gatherer
 from evil2root.engine.polling import AT_ONCE
 
 log = structlog.get_logger()
@@ -22,6 +22,9 @@ WARM_UP_BARS = 500
 
 WITHIN = timedelta(minutes=15)
 """Longest warm-up: a watchlist of 500 symbols at a provider of 60 requests a minute takes nine."""
+
+ONCE_MORE_S = 5.0
+"""Pause before a question is put again whose answer was not believed: one bad answer is no reason to begin without."""
 
 
 async def warm_up(  # noqa: PLR0913 - who asks, what for, and when
@@ -61,22 +64,41 @@ async def warm_up(  # noqa: PLR0913 - who asks, what for, and when
             return
         stored = await gatherer.shelf.stored(instrument.symbol, interval, start=expected[0])
         missing = set(expected) - set(stored["opened_at"].to_list())
+        again = False
         while missing:
             try:
-                await gatherer.gather(instrument, interval, start=min(missing), end=now)
+                got = await gatherer.gather(instrument, interval, start=min(missing), end=now)
             except AskedTooOften as problem:
                 wait = problem.retry_after_s
                 if wait is None or clock.now() + timedelta(seconds=wait) > until:
                     raise
                 await sleep(max(wait, 0.1))
             else:
-                return
+                if not _is_refused(got):
+                    return
+                if again:
+                    msg = f"{got.lacking:,} of {len(expected):,} bars of its history are lacking: {_why(got)}"
+                    raise BarsUnavailable(msg)
+                again = True
+                await sleep(ONCE_MORE_S)
 
     say(f"Gathering history: 0 of {len(instruments)} symbols.")
     async with asyncio.TaskGroup() as tasks:
         for instrument in instruments:
             tasks.create_task(bring(instrument), name=f"history {instrument.symbol}")
     return without
+
+
+def _is_refused(got: Gathered) -> bool:
+    """Is history lacking because most of what was told was not believed, or nothing was told?
+
+    A young symbol or a thin one lacks bars that nobody has, and of a long history some rows may be wrong for good.
+    """
+    return got.lacking > 0 and got.set_aside >= got.told
+
+
+def _why(got: Gathered) -> str:
+    return f"{got.set_aside:,} told ones were not believed" if got.set_aside else "sources answered, and told none"
 
 
 def newest(sessions: Sessions, interval: Interval, *, bars: int, until: datetime) -> list[datetime]:
