@@ -9,6 +9,8 @@ import polars as pl
 from evil2root.domain.market.bars import Silence
 from evil2root.domain.market.cleaning import Cleaned
 from evil2root.domain.market.cleaning.peers import QUORUM_FRAC
+from evil2root.domain.market.cleaning.places import on_grid
+from evil2root.domain.market.sessions import Sessions
 from evil2root.domain.market.sources import RAW_SCHEMA, Fetched, Heard
 
 CONTRADICTED = "quorum"
@@ -47,15 +49,18 @@ class Found:
         self.set_aside += cleaned.quarantined.height
         self.believed += cleaned.good["opened_at"].to_list()
 
-    def voices(self, answer: Fetched) -> Iterator[Fetched]:
+    def voices(self, answer: Fetched, sessions: Sessions) -> Iterator[Fetched]:
         """Yield what was set aside and yet counts for or against a further answer.
 
         Rows that sources contradict each other about go on to contradict, lest the second is believed where the first
-        was not; a row that was doubted for itself counts where the answer tells the same.
+        was not; a row that was doubted for itself counts where the answer tells the same. Days are the same by whatever
+        moment either names them.
         """
-        closes = answer.rows.select("opened_at", other="close").unique("opened_at", keep="first")
+        asked = on_grid(answer.rows, sessions, answer.interval)
+        closes = asked.select("opened_at", other="close").unique("opened_at", keep="first")
         for told, cleaned in self._judged:
-            rows = cleaned.quarantined.join(closes, on="opened_at", how="left")
+            aside = on_grid(cleaned.quarantined, sessions, told.interval)
+            rows = aside.join(closes, on="opened_at", how="left")
             is_same = ((pl.col("close") / pl.col("other")).log().abs() <= QUORUM_FRAC).fill_null(value=False)
             counts = rows.filter((pl.col("reason") == CONTRADICTED) | is_same)
             if counts.height:

@@ -211,7 +211,7 @@ class Gatherer:
         lacking: frozenset[datetime],
     ) -> None:  # fmt: skip
         """Keep what is believed of a further answer: all of it where nothing was before, else what is lacking."""
-        voices = (*others, *found.voices(answer))
+        voices = (*others, *found.voices(answer, question.sessions))
         if not found.believed:
             with suppress(AskedTooOften):  # then it can't be joined to what is stored, and is asked for again
                 await self._take(question, answer, voices, found)

@@ -87,12 +87,7 @@ def _splits(fetched: Fetched, peers: tuple[Fetched, ...]) -> tuple[tuple[datetim
 
 def _on_grid(told: tuple[Fetched, ...], sessions: Sessions) -> tuple[Fetched, ...]:
     """Name other sources' daily bars by the openings of their sessions, as our own are."""
-    made = []
-    for peer in told:
-        rows = peer.rows.filter(pl.col("opened_at").is_not_null())
-        at = places.named_by_opening(rows["opened_at"].to_physical().to_numpy(), sessions, peer.interval)
-        made.append(replace(peer, rows=rows.with_columns(opened_at=pl.Series(at).cast(STORED_SCHEMA["opened_at"]))))
-    return tuple(made)
+    return tuple(replace(peer, rows=places.on_grid(peer.rows, sessions, peer.interval)) for peer in told)
 
 
 def _incomplete(table: Table, fetched: Fetched, known: Known) -> pl.DataFrame:

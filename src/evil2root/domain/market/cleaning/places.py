@@ -1,6 +1,7 @@
 """Rules about where rows stand: order, repetitions, and the sessions of the market."""
 
 import numpy as np
+import polars as pl
 
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.cleaning.table import VALUES, Flags, Table
@@ -81,6 +82,13 @@ def named_by_opening(at: Micros, calendar: Sessions, interval: Interval) -> Micr
     same_day = (opens[row] >= begins) & (opens[row] < begins + DAY)
     midnight = np.isin(at % DAY, (0, 4 * HOUR, 5 * HOUR))
     return np.where(same_day & midnight, opens[row], at)
+
+
+def on_grid(rows: pl.DataFrame, calendar: Sessions, interval: Interval) -> pl.DataFrame:
+    """Return the rows that have a time, named as `sessions` names them: whoever told them."""
+    timed = rows.filter(pl.col("opened_at").is_not_null())
+    at = named_by_opening(timed["opened_at"].to_physical().to_numpy(), calendar, interval)
+    return timed.with_columns(opened_at=pl.Series(at).cast(rows.schema["opened_at"]))
 
 
 def _slip(at: Micros, calendar: Sessions, interval: Interval) -> int | None:
