@@ -1,0 +1,54 @@
+"""Bars before those shown: they come whole or not at all, and again when they could not be read."""
+
+import asyncio
+import re
+
+import pytest
+from playwright.async_api import Browser, Page, Route
+
+from tests.browser.conftest import Site
+from tests.browser.drawn import marks, until
+from tests.browser.test_symbol_chart import RANGE, a_chart
+
+pytestmark = pytest.mark.browser
+
+TO_THE_LEFT = "drawn.chart.timeScale().setVisibleLogicalRange({ from: 30, to: 90 })"
+COUNTED = "[drawn.data.bars.length, drawn.price.data().length]"
+
+
+async def few(page: Page) -> None:
+    """Show 200 of the 230 stored bars: older ones are asked for when the reader goes to the left, and not before."""
+
+    async def shorten(route: Route) -> None:
+        await route.continue_(url=route.request.url.replace("limit=1000", "limit=200"))
+
+    await page.route(re.compile(r"/(bars|indicators)\?"), shorten)
+
+
+async def test_older_bars_wait_for_all_that_is_drawn_over_them(browser: Browser, site: Site) -> None:
+    """Between the bars and the patterns a redraw or a key would count rows that the chart does not have."""
+    asked, told = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        asked.set()
+        await told.wait()
+        await route.continue_()
+
+    async with a_chart(browser, site, "MSFT", through=few) as (page, _):
+        await page.route(re.compile(r"/patterns\?"), hold)
+        async with page.expect_response(re.compile(r"/bars\?.*cursor=")) as older:
+            await page.evaluate(TO_THE_LEFT)
+        await (await older.value).finished()
+        await asyncio.wait_for(asked.wait(), timeout=10)
+        await marks(page)
+        place = await page.evaluate(RANGE)
+        assert await page.evaluate(COUNTED) == [200, 200]
+
+        await page.click('[data-layer="ema"]')
+        await marks(page)
+        assert await page.evaluate(RANGE) == place
+        told.set()
+        await until(page, "drawn.data.bars.length === 230")
+        assert await page.evaluate(COUNTED) == [230, 230]
+        await marks(page)
+        assert await page.evaluate(RANGE) == place
