@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import pytest
-from playwright.async_api import Browser, Page, Route
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Site
 from tests.browser.drawn import marks, until
@@ -13,6 +13,7 @@ from tests.browser.test_symbol_chart import RANGE, a_chart
 pytestmark = pytest.mark.browser
 
 TO_THE_LEFT = "drawn.chart.timeScale().setVisibleLogicalRange({ from: 30, to: 90 })"
+LATER = "(() => { const now = Date.now; Date.now = () => now() + 60000; })()"
 COUNTED = "[drawn.data.bars.length, drawn.price.data().length]"
 
 
@@ -52,3 +53,21 @@ async def test_older_bars_wait_for_all_that_is_drawn_over_them(browser: Browser,
         assert await page.evaluate(COUNTED) == [230, 230]
         await marks(page)
         assert await page.evaluate(RANGE) == place
+
+
+async def test_older_bars_that_could_not_be_read_are_said_and_asked_for_again(browser: Browser, site: Site) -> None:
+    async def fall(route: Route) -> None:
+        await route.fulfill(json={"detail": "The store is away"})
+
+    says = "[data-adder-says]"
+    async with a_chart(browser, site, "MSFT", through=few) as (page, _):
+        # An answer that is none: one with a bad status would be an error of the page as the browser tells it.
+        await page.route(re.compile(r"/bars\?.*cursor="), fall)
+        await page.evaluate(TO_THE_LEFT)
+        await expect(page.locator(says)).to_contain_text("Older bars could not be read")
+        await page.unroute(re.compile(r"/bars\?.*cursor="))
+
+        await page.evaluate(LATER)
+        await page.evaluate(TO_THE_LEFT.replace("30", "20"))
+        await until(page, "drawn.data.bars.length === 230")
+        await expect(page.locator(says)).to_be_hidden()

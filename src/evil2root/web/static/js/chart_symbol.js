@@ -14,6 +14,7 @@ const NARROW = 560;
 const SEEN = { wide: 110, narrow: 46 };
 const ROOM = 22; // bars of room beside the newest one, for the names of levels
 const EDGE = 60; // older bars are asked for when so few are left before the left edge
+const PAUSE_MS = 5000; // after a failure, before they are asked for again
 const TABLE_ROWS = 60;
 const PRICES = /^(ema|bb|macd)_?/; // the chips' own lines that are measured in prices
 
@@ -52,6 +53,14 @@ async function older(el, data) {
   data.bars.unshift(...fresh);
   Object.assign(data, { shapes, next: bars.next });
   if (fresh.length) data.drawn.refill(fresh.length);
+}
+
+/** Says in the status line what became of older bars; what another said there since stays. */
+function tellOlder(data, text) {
+  const line = document.querySelector("[data-adder-says]");
+  if (!line || (!text && line.textContent !== data.toldOlder)) return;
+  Object.assign(line, { textContent: text, hidden: !text });
+  data.toldOlder = text;
 }
 
 function volume(chart, data, parts) {
@@ -153,8 +162,11 @@ export function draw(el, data) {
   let isGone = false;
   /** Older bars before those shown: the view stays where it is, as the chart keeps its distance from the newest. */
   const extend = () => {
-    data.asking ??= inTurn(data, () => older(el, data)).catch((problem) => { data.next = null; console.warn("older bars:", problem.message); })
-      .finally(() => { data.asking = null; });
+    if (data.asking || Date.now() < (data.again ?? 0)) return;
+    data.asking = inTurn(data, () => older(el, data)).then(() => tellOlder(data, ""), (problem) => {
+      data.again = Date.now() + PAUSE_MS;
+      tellOlder(data, `Older bars could not be read: ${(problem.detail ?? problem.message).replace(/\.$/, "")}. Move the chart in ${PAUSE_MS / 1000} s to try again.`);
+    }).finally(() => { data.asking = null; });
   };
   chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
     if (!range || isGone) return;
