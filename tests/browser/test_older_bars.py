@@ -71,3 +71,22 @@ async def test_older_bars_that_could_not_be_read_are_said_and_asked_for_again(br
         await page.evaluate(TO_THE_LEFT.replace("30", "20"))
         await until(page, "drawn.data.bars.length === 230")
         await expect(page.locator(says)).to_be_hidden()
+
+
+async def test_a_range_has_a_pane_of_its_own_however_low_prices_once_were(browser: Browser, site: Site) -> None:
+    async def cheap(route: Route) -> None:
+        answer = await route.fetch()
+        told = await answer.json()
+        told["items"][0]["low"] = 0.01
+        await route.fulfill(response=answer, json=told)
+
+    async def through(page: Page) -> None:
+        await page.route(re.compile(r"/bars\?"), cheap)
+
+    panes = "drawn.chart.panes().length"
+    async with a_chart(browser, site, "MSFT", through=through) as (page, _):
+        before = await page.evaluate(panes)
+        await page.fill("[data-adder] input", "atr_14")
+        await page.press("[data-adder] input", "Enter")
+        await expect(page.locator('[data-added="atr_14"]')).to_be_visible()
+        assert await page.evaluate(panes) == before + 1

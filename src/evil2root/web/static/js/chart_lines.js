@@ -1,11 +1,11 @@
 // Indicators as lines: those with a chip of their own, and any other the reader adds by name.
 import { Band } from "./primitives.js";
-import { HistogramSeries, LineSeries, LineStyle, at, asking, color, json, priceFormat, quiet } from "./chart_base.js";
+import { HistogramSeries, LineSeries, LineStyle, at, asking, color, json, lastUpTo, priceFormat, quiet } from "./chart_base.js";
 
 export const ADDED_MAX = 6; // each may take a pane of its own
 const TOKENS = ["c1", "c4", "info", "warn", "c-mute", "text-2"]; // one each; c2 and c3 are taken by the averages and bands
 const ADDED = "indicators";
-const NEAR = 2; // a line is drawn over the bars when it is at least half their lowest, at most twice their highest price
+const NEAR = 2; // a line is drawn over the bars when it is at least half, at most twice the close
 
 let registry = null;
 /** Every column there is by name, with its unit and warm-up; asked for once. */
@@ -152,9 +152,10 @@ export function added(line, data, pane, narrow) {
 
 /** A true range or a MACD is measured in prices too, but is none. */
 function isPrice(column, data) {
-  const newest = points(data, column.name).at(-1)?.value;
-  if (column.unit !== "price" || newest === undefined) return false;
-  return newest >= Math.min(...data.bars.map((b) => b.low)) / NEAR && newest <= Math.max(...data.bars.map((b) => b.high)) * NEAR;
+  const newest = points(data, column.name).at(-1);
+  if (column.unit !== "price" || !newest) return false;
+  const { close } = data.bars[lastUpTo(data.bars, "time", newest.time)]; // of the same bar: prices of long ago can be as low as today's range
+  return newest.value >= close / NEAR && newest.value <= close * NEAR;
 }
 
 const big = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
