@@ -90,3 +90,31 @@ async def test_a_range_has_a_pane_of_its_own_however_low_prices_once_were(browse
         await page.press("[data-adder] input", "Enter")
         await expect(page.locator('[data-added="atr_14"]')).to_be_visible()
         assert await page.evaluate(panes) == before + 1
+
+
+async def test_a_running_total_is_drawn_from_one_answer(browser: Browser, site: Site) -> None:
+    """It starts at the first bar of each answer, so values of two answers don't fit each other."""
+    start = 0
+
+    async def total(route: Route) -> None:
+        answer = await route.fetch()
+        told = await answer.json()
+        told["columns"]["obv"] = [start + row for row in range(len(told["opened_at"]))]
+        await route.fulfill(response=answer, json=told)
+
+    line = "drawn.chart.panes().at(-1).getSeries()[0].data().map(({ value }) => value)"
+    async with a_chart(browser, site, "MSFT", through=few) as (page, told):
+        await page.route(re.compile(r"/indicators\?.*name=obv"), total)
+        await page.fill("[data-adder] input", "obv")
+        await page.press("[data-adder] input", "Enter")
+        await expect(page.locator('[data-added="obv"]')).to_be_visible()
+        assert await page.evaluate(line) == list(range(200))
+
+        await page.evaluate(TO_THE_LEFT)
+        await until(page, "drawn.data.bars.length === 230")
+        assert await page.evaluate(line) == list(range(230))
+
+        start = 1_000
+        newest = told["bars"]["items"][-1]
+        await page.evaluate("(bars) => drawn.update({ bars, marks: { trades: drawn.data.trades } })", [newest])
+        assert await page.evaluate(line) == list(range(start, start + 230))

@@ -1,6 +1,6 @@
 // Indicators as lines: those with a chip of their own, and any other the reader adds by name.
 import { Band } from "./primitives.js";
-import { HistogramSeries, LineSeries, LineStyle, at, asking, color, json, lastUpTo, priceFormat, quiet } from "./chart_base.js";
+import { BARS_MAX, HistogramSeries, LineSeries, LineStyle, at, asking, color, inTurn, json, lastUpTo, priceFormat, quiet } from "./chart_base.js";
 
 export const ADDED_MAX = 6; // each may take a pane of its own
 const TOKENS = ["c1", "c4", "info", "warn", "c-mute", "text-2"]; // one each; c2 and c3 are taken by the averages and bands
@@ -35,12 +35,22 @@ export function saved() {
 }
 export const save = (data) => localStorage.setItem(ADDED, JSON.stringify(data.added.map(({ name }) => name)));
 
-/** What the chips draw, and what the reader added, for the same bars. */
-export async function ask(el, data, changes = {}) {
-  const own = json(asking(el.dataset.indicators, changes));
-  const more = data.added.length ? json(asking(el.dataset.indicators, { ...changes, name: data.added.map(({ name }) => name) })) : { columns: {} };
-  keep(data, await own);
-  keep(data, await more);
+/** How many bars can be asked for when so many more than those shown are. */
+const reach = (data, more = 0) => Math.max(1, Math.min(BARS_MAX, data.bars.length + more));
+
+/**
+ * What the chips draw, and what the reader added, for `fresh` bars more. The chips' lines are joined to those there are; what
+ * was added can be a running total, which starts elsewhere in each answer, so all of it is asked for again.
+ */
+export async function ask(el, data, changes = {}, fresh = 0) {
+  const name = data.added.map((one) => one.name);
+  const [own, more] = await Promise.all([
+    json(asking(el.dataset.indicators, changes)),
+    name.length ? json(asking(el.dataset.indicators, { limit: reach(data, fresh), name })) : { columns: {} },
+  ]);
+  keep(data, own);
+  for (const column of Object.keys(more.columns)) data.lines.delete(column);
+  keep(data, more);
 }
 
 const wrong = (detail) => Object.assign(new Error(detail), { detail });
@@ -58,7 +68,7 @@ async function look(el, data, name) {
   const all = await names();
   if (!all.includes(name)) throw wrong(`There is no indicator ${name}; near it: ${alike(name, all).join(", ")}.`);
   const columns = await known();
-  const made = await json(asking(el.dataset.indicators, { name, limit: Math.max(1, data.bars.length) }));
+  const made = await json(asking(el.dataset.indicators, { name, limit: reach(data) }));
   keep(data, made);
   const one = { name, columns: Object.keys(made.columns).map((column) => columns.get(column)).filter(Boolean) };
   if (one.columns.some((column) => made.columns[column.name].some((value) => value !== null))) return { one, says: "" };
@@ -88,7 +98,9 @@ export function lines(chart, data, parts) {
     const series = chart.addSeries(LineSeries, { ...quiet, priceFormat: priceFormat(data.precision), color: color(token), lineWidth: 1.5, ...more }, pane);
     const fill = () => series.setData(points(data, name));
     fill();
-    parts.push({ fill, grow: (time) => { const value = data.lines.get(name)?.get(time); if (value !== undefined) series.update({ time, value }); } });
+    const grow = (time) => { const value = data.lines.get(name)?.get(time); if (value !== undefined) series.update({ time, value }); };
+    const isAdded = data.added.some(({ columns }) => columns.some((column) => column.name === name)); // and so asked for as a whole
+    parts.push({ fill, grow: isAdded ? fill : grow });
     return series;
   };
 }
@@ -195,7 +207,7 @@ export function chooser(el, current, redraw) {
     const name = field.value.trim().toLowerCase();
     if (!name) { tell("Type the name of an indicator, say willr_14; the field lists them all."); return; }
     try {
-      tell(await add(el, current(), name));
+      tell(await inTurn(current(), () => add(el, current(), name)));
       field.value = "";
       changed();
     } catch (problem) { tell(problem.detail ?? `${name} could not be read: ${problem.message}.`); }

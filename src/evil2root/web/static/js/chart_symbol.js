@@ -44,7 +44,7 @@ async function older(el, data) {
   const limit = Math.min(Number(new URL(el.dataset.src, location.href).searchParams.get("limit")), BARS_MAX - data.bars.length);
   if (!data.next || limit < 1) return;
   const [bars, , shapes] = await Promise.all([
-    json(asking(el.dataset.src, { cursor: data.next, limit })), ask(el, data, { end: data.next, limit }),
+    json(asking(el.dataset.src, { cursor: data.next, limit })), ask(el, data, { end: data.next, limit }, limit),
     loadShapes(el, data, pressed("candles"), data.bars.length + limit),
   ]);
   // No waiting from here on: the chart and the bars would count rows differently meanwhile.
@@ -190,7 +190,7 @@ export function draw(el, data) {
       Object.assign(data, now);
       const fresh = bars.map((raw) => toBar(raw, data.daily)).filter((bar) => !data.bars.length || bar.time >= data.bars.at(-1).time);
       if (!fresh.length) return changed;
-      await ask(el, data, { limit: fresh.length + 1 });
+      await ask(el, data, { limit: fresh.length + 1 }, fresh.length);
       for (const bar of fresh) {
         const last = data.bars.at(-1);
         if (last && bar.time < last.time) continue;
