@@ -1,4 +1,12 @@
+from itertools import pairwise
+
+import pytest
+from fastapi import FastAPI
+
+from evil2root.domain.market.window import WINDOW_BARS
 from tests.api.door import API, House, assert_problem
+from tests.fakes.desk import a_desk
+from tests.fakes.market import market
 
 
 async def test_gives_the_indicators_that_are_named_and_no_other(house: House) -> None:
@@ -28,3 +36,20 @@ async def test_lists_every_indicator_with_its_range(house: House) -> None:
         "params": {"timeperiod": 14},
         "columns": [{"name": "willr_14", "unit": "points", "warm_up": 13, "low": -100.0, "high": 0.0}],
     }
+
+
+async def test_a_running_total_has_one_start_for_all_of_an_answer(shared_app: FastAPI) -> None:
+    """Else it would jump to another base wherever a window of the decisions ends."""
+    desk = a_desk(bars=30)
+    bars = market(7, bars=WINDOW_BARS + 40, start=50.0)
+    desk.reads.frames = {**desk.reads.frames, "AAPL": bars}
+    desk.status_changes["now"] = bars["closed_at"][-1]
+
+    async with House(desk, app=shared_app).keyed() as client:
+        answer = await client.get(f"{API}/symbols/AAPL/indicators?limit=100&name=obv")
+
+    told = answer.json()
+    newest = bars.tail(100)
+    assert told["opened_at"] == [f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in newest["opened_at"]]
+    steps = [abs(b - a) for a, b in pairwise(told["columns"]["obv"])]
+    assert steps == pytest.approx(newest["volume"].to_list()[1:])

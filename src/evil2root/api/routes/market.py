@@ -18,8 +18,9 @@ from evil2root.api.values import ListOut, midnight, moment, rfc3339
 from evil2root.domain.core.instrument import SYMBOL, instrument_for
 from evil2root.domain.core.timeframe import Interval
 from evil2root.domain.market.catalogue.registry import Registry
+from evil2root.domain.market.features import features
 from evil2root.domain.market.indicators import INDICATORS, Indicator
-from evil2root.domain.market.window import WINDOW_BARS, features_series
+from evil2root.domain.market.window import WINDOW_BARS
 from evil2root.engine.desk import Desk
 
 BARS_MAX = 5_000
@@ -92,12 +93,13 @@ async def get_indicators(  # noqa: PLR0913 - the parts of the question
 ) -> IndicatorsOut:
     """Return the indicators of the bars that `/bars` gives for the same question: those decisions use, or those named.
 
-    They are computed over all bars before them, up to 4,096: for a longer history the last digits of running
-    indicators can differ from those stored with a decision.
+    All of one answer are computed over the same bars: those it tells and up to 4,096 before them. Running totals (`obv`,
+    `vwap`, `nvi`) start at the first of these, so they can differ between answers of another `limit` or `end`: don't join
+    them. For a longer history the last digits of other running indicators can differ from those stored with a decision.
     """
     wanted = INDICATORS if not name else _named(registry, name)
     frame, _ = await bars_asked(desk, symbol, interval, start=None, end=end, limit=limit + WINDOW_BARS)
-    table = await asyncio.to_thread(partial(features_series, indicators=wanted), frame)
+    table = await asyncio.to_thread(partial(features, indicators=wanted), frame)
     since = opening(start, symbol, "start")
     if since is not None:
         table = table.filter(pl.col("opened_at") >= since)

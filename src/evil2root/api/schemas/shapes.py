@@ -10,7 +10,7 @@ from evil2root.engine.pattern_records import Realised
 
 
 class PointOut(Out):
-    """A turn of a pattern: the opening time and the high or low of a bar."""
+    """A point of a pattern: the opening time of a bar and its high or low; in rounding tops and bottoms and in cups, also its close."""
 
     time: Moment
     price: float

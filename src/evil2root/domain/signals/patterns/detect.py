@@ -42,7 +42,7 @@ class Pattern:
     kind: str
     direction: Direction
     points: tuple[tuple[datetime, float], ...]
-    """Opening time and price of each turn, oldest first: highs and lows of these very bars."""
+    """Opening time and price of each turn, oldest first: highs and lows of these very bars, in rounding tops and bottoms and in cups also closes."""
     quality: float
     """0 (barely allowed) to 1 (perfect)."""
     confirmed_at: datetime

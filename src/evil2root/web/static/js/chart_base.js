@@ -6,6 +6,8 @@ import {
 
 export { AreaSeries, CandlestickSeries, HistogramSeries, LineSeries, LineStyle, createChart, createSeriesMarkers };
 
+export const BARS_MAX = 5000; // the API's own limit, and what stays fluid
+
 const probe = document.createElement("i");
 probe.hidden = true;
 document.body.append(probe);
@@ -66,6 +68,13 @@ export function lastUpTo(rows, key, value) {
     if (rows[middle][key] <= value) low = middle + 1; else high = middle;
   }
   return low - 1;
+}
+
+/** Work on a chart's data, one after the other: of two answers on their way, the later would take away what the earlier brought. */
+export function inTurn(data, work) {
+  const turn = (data.turn ?? Promise.resolve()).then(work);
+  data.turn = turn.catch(() => {}); // whoever asked hears of it
+  return turn;
 }
 
 export const minus = (text) => text.replace("-", "−");

@@ -1,11 +1,11 @@
 // Indicators as lines: those with a chip of their own, and any other the reader adds by name.
 import { Band } from "./primitives.js";
-import { HistogramSeries, LineSeries, LineStyle, at, asking, color, json, priceFormat, quiet } from "./chart_base.js";
+import { BARS_MAX, HistogramSeries, LineSeries, LineStyle, at, asking, color, inTurn, json, lastUpTo, priceFormat, quiet } from "./chart_base.js";
 
 export const ADDED_MAX = 6; // each may take a pane of its own
 const TOKENS = ["c1", "c4", "info", "warn", "c-mute", "text-2"]; // one each; c2 and c3 are taken by the averages and bands
 const ADDED = "indicators";
-const NEAR = 2; // a line is drawn over the bars when it is at least half their lowest, at most twice their highest price
+const NEAR = 2; // a line is drawn over the bars when it is at least half, at most twice the close
 
 let registry = null;
 /** Every column there is by name, with its unit and warm-up; asked for once. */
@@ -35,12 +35,22 @@ export function saved() {
 }
 export const save = (data) => localStorage.setItem(ADDED, JSON.stringify(data.added.map(({ name }) => name)));
 
-/** What the chips draw, and what the reader added, for the same bars. */
-export async function ask(el, data, changes = {}) {
-  const own = json(asking(el.dataset.indicators, changes));
-  const more = data.added.length ? json(asking(el.dataset.indicators, { ...changes, name: data.added.map(({ name }) => name) })) : { columns: {} };
-  keep(data, await own);
-  keep(data, await more);
+/** How many bars can be asked for when so many more than those shown are. */
+const reach = (data, more = 0) => Math.max(1, Math.min(BARS_MAX, data.bars.length + more));
+
+/**
+ * What the chips draw, and what the reader added, for `fresh` bars more. The chips' lines are joined to those there are; what
+ * was added can be a running total, which starts elsewhere in each answer, so all of it is asked for again.
+ */
+export async function ask(el, data, changes = {}, fresh = 0) {
+  const name = data.added.map((one) => one.name);
+  const [own, more] = await Promise.all([
+    json(asking(el.dataset.indicators, changes)),
+    name.length ? json(asking(el.dataset.indicators, { limit: reach(data, fresh), name })) : { columns: {} },
+  ]);
+  keep(data, own);
+  for (const column of Object.keys(more.columns)) data.lines.delete(column);
+  keep(data, more);
 }
 
 const wrong = (detail) => Object.assign(new Error(detail), { detail });
@@ -58,7 +68,7 @@ async function look(el, data, name) {
   const all = await names();
   if (!all.includes(name)) throw wrong(`There is no indicator ${name}; near it: ${alike(name, all).join(", ")}.`);
   const columns = await known();
-  const made = await json(asking(el.dataset.indicators, { name, limit: Math.max(1, data.bars.length) }));
+  const made = await json(asking(el.dataset.indicators, { name, limit: reach(data) }));
   keep(data, made);
   const one = { name, columns: Object.keys(made.columns).map((column) => columns.get(column)).filter(Boolean) };
   if (one.columns.some((column) => made.columns[column.name].some((value) => value !== null))) return { one, says: "" };
@@ -88,7 +98,9 @@ export function lines(chart, data, parts) {
     const series = chart.addSeries(LineSeries, { ...quiet, priceFormat: priceFormat(data.precision), color: color(token), lineWidth: 1.5, ...more }, pane);
     const fill = () => series.setData(points(data, name));
     fill();
-    parts.push({ fill, grow: (time) => { const value = data.lines.get(name)?.get(time); if (value !== undefined) series.update({ time, value }); } });
+    const grow = (time) => { const value = data.lines.get(name)?.get(time); if (value !== undefined) series.update({ time, value }); };
+    const isAdded = data.added.some(({ columns }) => columns.some((column) => column.name === name)); // and so asked for as a whole
+    parts.push({ fill, grow: isAdded ? fill : grow });
     return series;
   };
 }
@@ -152,9 +164,10 @@ export function added(line, data, pane, narrow) {
 
 /** A true range or a MACD is measured in prices too, but is none. */
 function isPrice(column, data) {
-  const newest = points(data, column.name).at(-1)?.value;
-  if (column.unit !== "price" || newest === undefined) return false;
-  return newest >= Math.min(...data.bars.map((b) => b.low)) / NEAR && newest <= Math.max(...data.bars.map((b) => b.high)) * NEAR;
+  const newest = points(data, column.name).at(-1);
+  if (column.unit !== "price" || !newest) return false;
+  const { close } = data.bars[lastUpTo(data.bars, "time", newest.time)]; // of the same bar: prices of long ago can be as low as today's range
+  return newest.value >= close / NEAR && newest.value <= close * NEAR;
 }
 
 const big = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
@@ -194,7 +207,7 @@ export function chooser(el, current, redraw) {
     const name = field.value.trim().toLowerCase();
     if (!name) { tell("Type the name of an indicator, say willr_14; the field lists them all."); return; }
     try {
-      tell(await add(el, current(), name));
+      tell(await inTurn(current(), () => add(el, current(), name)));
       field.value = "";
       changed();
     } catch (problem) { tell(problem.detail ?? `${name} could not be read: ${problem.message}.`); }

@@ -1,5 +1,5 @@
 // Chart patterns through their very points, and levels by strength, over a symbol's bars.
-import { LineStyle, asking, at, color, createSeriesMarkers, json, lastUpTo } from "./chart_base.js";
+import { BARS_MAX, LineStyle, asking, at, color, createSeriesMarkers, json, lastUpTo } from "./chart_base.js";
 import { Labels, Path } from "./primitives.js";
 
 const PATTERNS_MAX = 6; // the newest in view: more would cover the bars
@@ -12,9 +12,9 @@ const CANDLESTICK = /^CDL/;
 const BETWEEN_LINES = /triangle|wedge|channel|rectangle/;
 const WITH_A_POLE = /^(flag|pennant)$/;
 
-/** Every pattern and level of the bars shown; candlesticks, of which there are many, only when they are wanted. */
-export async function loadShapes(el, data, candles) {
-  const limit = Math.max(data.bars.length, Number(new URL(el.dataset.patterns, location.href).searchParams.get("limit")));
+/** Every pattern and level of so many bars; candlesticks, of which there are many, only when they are wanted. */
+export async function loadShapes(el, data, candles, bars = data.bars.length) {
+  const limit = Math.max(Math.min(bars, BARS_MAX), Number(new URL(el.dataset.patterns, location.href).searchParams.get("limit")));
   const [patterns, levels] = await Promise.all([
     json(asking(el.dataset.patterns, { limit, ...(candles ? { candles: "true" } : {}) })), json(el.dataset.levels),
   ]);

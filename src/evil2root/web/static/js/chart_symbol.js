@@ -3,7 +3,7 @@ import { Results } from "./primitives.js";
 import { added, ask, bands, brief, lines, oscillators, restore } from "./chart_lines.js";
 import { candlesticksAt, choose, drawCandlesticks, drawLevels, drawPatterns, fill, loadShapes, refreshShapes, tellShapes } from "./chart_shapes.js";
 import {
-  HistogramSeries, LineStyle, asking, at, base, candles, color, createChart, createSeriesMarkers, json, lastPrice,
+  BARS_MAX, HistogramSeries, LineStyle, asking, at, base, candles, color, createChart, createSeriesMarkers, inTurn, json, lastPrice,
   lastUpTo, levelLine, quiet, refill, said,
 } from "./chart_base.js";
 
@@ -13,8 +13,8 @@ export { chooser } from "./chart_lines.js";
 const NARROW = 560;
 const SEEN = { wide: 110, narrow: 46 };
 const ROOM = 22; // bars of room beside the newest one, for the names of levels
-const BARS_MAX = 5000; // the API's own limit, and what stays fluid
 const EDGE = 60; // older bars are asked for when so few are left before the left edge
+const PAUSE_MS = 5000; // after a failure, before they are asked for again
 const TABLE_ROWS = 60;
 const PRICES = /^(ema|bb|macd)_?/; // the chips' own lines that are measured in prices
 
@@ -35,20 +35,32 @@ export async function load(el) {
 
 /** What a layer needs and was not asked for before. */
 export async function prepare(el, data) {
-  if (pressed("candles") !== data.shapes.withCandles) data.shapes = await loadShapes(el, data, pressed("candles"));
+  const lacks = () => pressed("candles") !== data.shapes.withCandles;
+  if (lacks()) await inTurn(data, async () => { if (lacks()) data.shapes = await loadShapes(el, data, pressed("candles")); });
 }
 
-/** The bars before those shown, with all that is drawn over them; says how many came. */
+/** The bars before those shown, with all that is drawn over them, drawn at once. */
 async function older(el, data) {
   const limit = Math.min(Number(new URL(el.dataset.src, location.href).searchParams.get("limit")), BARS_MAX - data.bars.length);
-  if (!data.next || limit < 1) return 0;
-  const [bars] = await Promise.all([json(asking(el.dataset.src, { cursor: data.next, limit })), ask(el, data, { end: data.next, limit })]);
+  if (!data.next || limit < 1) return;
+  const [bars, , shapes] = await Promise.all([
+    json(asking(el.dataset.src, { cursor: data.next, limit })), ask(el, data, { end: data.next, limit }, limit),
+    loadShapes(el, data, pressed("candles"), data.bars.length + limit),
+  ]);
+  // No waiting from here on: the chart and the bars would count rows differently meanwhile.
   const first = data.bars[0]?.starts ?? Infinity;
   const fresh = bars.items.map((b) => toBar(b, data.daily)).filter((b) => b.starts < first).sort((a, b) => a.starts - b.starts);
   data.bars.unshift(...fresh);
-  data.next = bars.next;
-  data.shapes = await loadShapes(el, data, pressed("candles"));
-  return fresh.length;
+  Object.assign(data, { shapes, next: bars.next });
+  if (fresh.length) data.drawn.refill(fresh.length);
+}
+
+/** Says in the status line what became of older bars; what another said there since stays. */
+function tellOlder(data, text) {
+  const line = document.querySelector("[data-adder-says]");
+  if (!line || (!text && line.textContent !== data.toldOlder)) return;
+  Object.assign(line, { textContent: text, hidden: !text });
+  data.toldOlder = text;
 }
 
 function volume(chart, data, parts) {
@@ -150,8 +162,11 @@ export function draw(el, data) {
   let isGone = false;
   /** Older bars before those shown: the view stays where it is, as the chart keeps its distance from the newest. */
   const extend = () => {
-    data.asking ??= older(el, data).catch((problem) => { data.next = null; console.warn("older bars:", problem.message); return 0; })
-      .then((came) => { data.asking = null; if (came) data.drawn.refill(came); });
+    if (data.asking || Date.now() < (data.again ?? 0)) return;
+    data.asking = inTurn(data, () => older(el, data)).then(() => tellOlder(data, ""), (problem) => {
+      data.again = Date.now() + PAUSE_MS;
+      tellOlder(data, `Older bars could not be read: ${(problem.detail ?? problem.message).replace(/\.$/, "")}. Move the chart in ${PAUSE_MS / 1000} s to try again.`);
+    }).finally(() => { data.asking = null; });
   };
   chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
     if (!range || isGone) return;
@@ -169,12 +184,13 @@ export function draw(el, data) {
       tellLines(data);
     },
     /** Bars from the live stream, oldest first; their indicators are asked for. Says whether to draw anew. */
-    async update({ bars, marks: now }) {
+    update: (news) => inTurn(data, () => data.drawn.take(news)),
+    async take({ bars, marks: now }) {
       const changed = JSON.stringify([data.trades, data.position]) !== JSON.stringify([now.trades, now.position]);
       Object.assign(data, now);
       const fresh = bars.map((raw) => toBar(raw, data.daily)).filter((bar) => !data.bars.length || bar.time >= data.bars.at(-1).time);
       if (!fresh.length) return changed;
-      await ask(el, data, { limit: fresh.length + 1 });
+      await ask(el, data, { limit: fresh.length + 1 }, fresh.length);
       for (const bar of fresh) {
         const last = data.bars.at(-1);
         if (last && bar.time < last.time) continue;
