@@ -118,3 +118,25 @@ async def test_a_running_total_is_drawn_from_one_answer(browser: Browser, site: 
         newest = told["bars"]["items"][-1]
         await page.evaluate("(bars) => drawn.update({ bars, marks: { trades: drawn.data.trades } })", [newest])
         assert await page.evaluate(line) == list(range(start, start + 230))
+
+
+async def test_a_live_bar_is_drawn_on_the_chart_that_a_chip_made_meanwhile(browser: Browser, site: Site) -> None:
+    asked, told_now = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        asked.set()
+        await told_now.wait()
+        await route.continue_()
+
+    async with a_chart(browser, site, "MSFT", through=few) as (page, told):
+        await page.route(re.compile(r"/indicators\?"), hold)
+        newest = told["bars"]["items"][-1]
+        newest |= {"close": newest["high"]}
+        live = page.evaluate("(bars) => drawn.update({ bars, marks: { trades: drawn.data.trades } })", [newest])
+        updating = asyncio.ensure_future(live)
+        await asyncio.wait_for(asked.wait(), timeout=10)
+        await page.click('[data-layer="ema"]')
+        await marks(page)
+        told_now.set()
+        await updating
+        assert await page.evaluate("drawn.price.data().at(-1).close") == newest["high"]

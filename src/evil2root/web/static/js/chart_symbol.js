@@ -191,6 +191,7 @@ export function draw(el, data) {
       const fresh = bars.map((raw) => toBar(raw, data.daily)).filter((bar) => !data.bars.length || bar.time >= data.bars.at(-1).time);
       if (!fresh.length) return changed;
       await ask(el, data, { limit: fresh.length + 1 }, fresh.length);
+      if (isGone) return (await data.drawn.take({ bars, marks: now })) || changed; // a chip drew anew meanwhile
       for (const bar of fresh) {
         const last = data.bars.at(-1);
         if (last && bar.time < last.time) continue;
