@@ -20,6 +20,7 @@ from evil2root.domain.kernel.profiles import make_policy
 from evil2root.domain.kernel.record import Decision, Outcome
 from evil2root.domain.kernel.state import State
 from evil2root.domain.kernel.step import step
+from evil2root.domain.signals.standing import with_standings
 from evil2root.engine import replay
 from evil2root.engine.replaying import recompute
 from tests.engine.test_live_engine import OPTIONS, start_of, until_told_all
@@ -161,9 +162,10 @@ def test_every_decision_is_recomputed_as_it_was() -> None:
     policy, kept = rules(frames, "fusion", "EUR"), dict[str, Decision]()
     replay.backtest(policy, frames, cash=CASH_IN, keep=lambda d: kept.update({d.id: d}))
 
+    ranked = with_standings(frames, among=policy.traded)
     different: list[object] = []
     for decision in kept.values():
-        frame = frames[decision.symbol]
+        frame = ranked[decision.symbol]
         window = frame.filter(
             (pl.col("opened_at") >= decision.window_from) & (pl.col("closed_at") <= decision.bar.closed_at)
         )
