@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
@@ -26,17 +27,22 @@ async def few(page: Page) -> None:
     await page.route(re.compile(r"/(bars|indicators)\?"), shorten)
 
 
-async def test_older_bars_wait_for_all_that_is_drawn_over_them(browser: Browser, site: Site) -> None:
-    """Between the bars and the patterns a redraw or a key would count rows that the chart does not have."""
-    asked, told = asyncio.Event(), asyncio.Event()
+def held(asked: asyncio.Event, *, until: asyncio.Event) -> Callable[[Route], Awaitable[None]]:
+    """Tell that a question has come, and let it through when the time has come."""
 
     async def hold(route: Route) -> None:
         asked.set()
-        await told.wait()
+        await until.wait()
         await route.continue_()
 
+    return hold
+
+
+async def test_older_bars_wait_for_all_that_is_drawn_over_them(browser: Browser, site: Site) -> None:
+    """Between the bars and the patterns a redraw or a key would count rows that the chart does not have."""
+    asked, told = asyncio.Event(), asyncio.Event()
     async with a_chart(browser, site, "MSFT", through=few) as (page, _):
-        await page.route(re.compile(r"/patterns\?"), hold)
+        await page.route(re.compile(r"/patterns\?"), held(asked, until=told))
         async with page.expect_response(re.compile(r"/bars\?.*cursor=")) as older:
             await page.evaluate(TO_THE_LEFT)
         await (await older.value).finished()
@@ -122,14 +128,8 @@ async def test_a_running_total_is_drawn_from_one_answer(browser: Browser, site: 
 
 async def test_a_live_bar_is_drawn_on_the_chart_that_a_chip_made_meanwhile(browser: Browser, site: Site) -> None:
     asked, told_now = asyncio.Event(), asyncio.Event()
-
-    async def hold(route: Route) -> None:
-        asked.set()
-        await told_now.wait()
-        await route.continue_()
-
     async with a_chart(browser, site, "MSFT", through=few) as (page, told):
-        await page.route(re.compile(r"/indicators\?"), hold)
+        await page.route(re.compile(r"/indicators\?"), held(asked, until=told_now))
         newest = told["bars"]["items"][-1]
         newest |= {"close": newest["high"]}
         live = page.evaluate("(bars) => drawn.update({ bars, marks: { trades: drawn.data.trades } })", [newest])
